@@ -7,10 +7,10 @@
 
 #include "../base/va_base.h"
 
-#define VA_RATE 8000          /* samples a second on the wire */
-#define VA_FRAME 160          /* samples of one 20 ms frame */
-#define VA_FRAME_MS 20        /* milliseconds of one frame */
-#define VA_ULAW_SILENCE 0xff  /* mu-law of sample 0 */
+#define VA_RATE 8000         /* samples a second on the wire */
+#define VA_FRAME 160         /* samples of one 20 ms frame */
+#define VA_FRAME_MS 20       /* milliseconds of one frame */
+#define VA_ULAW_SILENCE 0xff /* mu-law of sample 0 */
 
 VA_BEGIN_DECLS
 
