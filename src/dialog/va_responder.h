@@ -23,11 +23,17 @@ VA_BEGIN_DECLS
  * the local time to tell.  Deterministic: the same words and time give the
  * same reply.
  */
-void va_responder_reply(va_reply_t *reply, va_str_t said,
-                        const struct tm *now);
+void va_responder_reply(va_reply_t *reply, va_str_t said, const struct tm *now);
 
 /* Returns whether the caller takes leave: "goodbye", "that is all", ... */
 bool va_responder_goodbye(va_str_t said);
+
+/*
+ * Returns whether the caller asks to hear the last answer again.  Who keeps
+ * the conversation can then say it once more; va_responder_reply, which keeps
+ * nothing, asks how it can help.
+ */
+bool va_responder_repeat(va_str_t said);
 
 VA_END_DECLS
 
