@@ -19,7 +19,8 @@ size_t va_base64_encode(char *out, const uint8_t *in, size_t n);
 
 /*
  * Decodes in strictly: whole groups, padding only at the end, no white space,
- * no bits set behind the last byte.  out has cap bytes.
+ * no bits set behind the last byte.  out has cap bytes; what is in them and in
+ * *out_len after an error is of no use.
  *
  * VA_OK      *out_len is set
  * VA_INVALID not base64

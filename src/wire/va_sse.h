@@ -11,7 +11,8 @@ typedef struct va_sse va_sse_t;
 
 /*
  * One event: its type ("message" unless named) and its data lines joined by
- * newlines.  Anything but VA_OK stops the reader.
+ * newlines, terminated and valid during the call; any byte but CR and LF may be
+ * in it, NUL too.  Anything but VA_OK stops the reader.
  */
 typedef va_rc_t (*va_sse_event_pt)(void *ctx, va_str_t event, va_str_t data);
 
@@ -33,7 +34,8 @@ va_rc_t va_sse_feed(va_sse_t *s, const char *data, size_t n);
 
 /*
  * Ends the stream.  An event that was not closed by a blank line is delivered,
- * because servers end streams so in practice.
+ * because servers end streams so in practice.  Unless it failed, the reader is
+ * then ready for another stream.
  */
 va_rc_t va_sse_finish(va_sse_t *s);
 

@@ -37,7 +37,8 @@ typedef enum { VA_WS_SERVER, VA_WS_CLIENT } va_ws_role_t;
 
 /*
  * One event: a whole text or binary message, a ping, a pong or a close.
- * data is unmasked and valid until the next call with the same reader.
+ * data is unmasked, never NULL and valid until the next call with the same
+ * reader; it lies in the input or in the reader.
  */
 typedef struct {
     va_ws_opcode_t opcode; /* never VA_WS_CONTINUATION */
@@ -76,6 +77,10 @@ void va_ws_free(va_ws_t *ws);
  * After an error nothing more is read: va_ws_close_code is the code to close
  * with and va_ws_error says why.  After a close event further input is
  * VA_INVALID, for nothing may follow it (RFC 6455, section 5.5.1).
+ *
+ * Control frames do not count against max_message.  The memory of a gathered
+ * message is given back by the next call, which may feed nothing; a buffer of
+ * up to 4 KiB is kept for the next one.
  */
 va_rc_t va_ws_parse(va_ws_t *ws, uint8_t *in, size_t len, size_t *consumed,
                     va_ws_event_t *ev);
@@ -92,7 +97,7 @@ size_t va_ws_memory(const va_ws_t *ws);
 /*
  * Writes the header of a final frame of len payload bytes and returns its
  * length.  mask is NULL for a server; a client gives four fresh random bytes
- * and masks the payload with va_ws_mask.
+ * and masks the payload with va_ws_mask.  Fragments are never written.
  */
 size_t va_ws_header(uint8_t out[VA_WS_HEADER_MAX], va_ws_opcode_t opcode,
                     uint64_t len, const uint8_t mask[4]);
@@ -105,7 +110,8 @@ void va_ws_mask(uint8_t *data, size_t len, const uint8_t key[4], size_t phase);
 
 /*
  * Writes the payload of a close frame: the code and as much of reason as fits
- * into a control frame without cutting a character.  Returns its length.
+ * into a control frame without cutting a character.  Returns its length, 0 for
+ * VA_WS_CLOSE_NO_STATUS, which is said by saying nothing.  reason may be NULL.
  */
 size_t va_ws_close_payload(uint8_t out[VA_WS_CONTROL_MAX], uint16_t code,
                            const char *reason);
@@ -113,7 +119,7 @@ size_t va_ws_close_payload(uint8_t out[VA_WS_CONTROL_MAX], uint16_t code,
 /*
  * Makes the value of Sec-WebSocket-Accept for a client's Sec-WebSocket-Key,
  * terminated (RFC 6455, section 4.2.2).  Returns VA_INVALID when the key is
- * not the base64 of 16 bytes.
+ * not the base64 of 16 bytes, VA_FAILED when there is no SHA-1 to be had.
  */
 va_rc_t va_ws_accept(va_str_t key, char out[VA_WS_ACCEPT_LEN + 1]);
 
