@@ -1,0 +1,184 @@
+/*
+ * The conversation of one call: a state machine without I/O.
+ *
+ * It is fed with what happens (audio, marks, transcripts, pieces of a reply,
+ * synthesised speech, the passing of time) and answers with actions.  The
+ * same input with the same clock gives the same actions, bit for bit.
+ *
+ * Requests to engines carry a number.  A result that comes for a number which
+ * the call has given up is dropped, so cancelling needs no waiting.
+ *
+ * All times are milliseconds of one monotonic clock of the caller's choice.
+ */
+#ifndef VA_CALL_H
+#define VA_CALL_H
+
+#include "../base/va_base.h"
+#include "va_history.h"
+#include "va_listener.h"
+#include "va_playout.h"
+
+typedef struct {
+    va_listener_conf_t listen;
+    uint32_t min_speech_ms; /* an utterance with less voice is no turn */
+    uint32_t barge_in_ms;   /* voice that interrupts; UINT32_MAX: never */
+    uint32_t ahead_ms;      /* audio sent ahead of real time, at most */
+    va_str_t greeting;      /* spoken first; empty: the caller begins */
+    va_str_t apology;       /* spoken when an engine failed */
+    va_str_t reask;         /* spoken when nothing was understood */
+} va_call_conf_t;
+
+/* When the stages of one exchange were reached; 0 for never. */
+typedef struct {
+    uint64_t speech_end;  /* the caller's last voiced frame */
+    uint64_t turn_end;    /* the silence was long enough */
+    uint64_t transcript;  /* the recogniser answered */
+    uint64_t first_text;  /* the model's first words */
+    uint64_t first_speak; /* the first sentence went to the voice */
+    uint64_t first_audio; /* the voice's first bytes */
+    uint64_t first_sent;  /* the first frame went out */
+    uint64_t first_heard; /* a mark proved that it was played */
+} va_turn_times_t;
+
+typedef enum {
+    VA_ACT_MEDIA,      /* send data: mu-law */
+    VA_ACT_MARK,       /* send a mark called text */
+    VA_ACT_CLEAR,      /* send a clear */
+    VA_ACT_TRANSCRIBE, /* recognise data (mu-law); text is what the assistant
+                          said last */
+    VA_ACT_ASK,        /* ask the model: va_call_history has the messages */
+    VA_ACT_SPEAK,      /* synthesise text */
+    VA_ACT_CANCEL,     /* give up the request */
+    VA_ACT_RESUME,     /* there is room again for the request's audio */
+    VA_ACT_HEARD,      /* for the log: the caller said text; empty if it was
+                          not understood */
+    VA_ACT_SPOKE,      /* for the log: the assistant's turn is over; text is
+                          what was heard of it */
+    VA_ACT_HANGUP      /* the conversation is over */
+} va_action_type_t;
+
+typedef struct {
+    va_action_type_t type;
+    uint32_t request; /* of TRANSCRIBE, ASK, SPEAK, CANCEL, RESUME */
+    va_str_t text;
+    const uint8_t *data;
+    size_t len;
+    bool interrupted;             /* of SPOKE: the caller cut it off */
+    float confidence;             /* of HEARD */
+    const va_turn_times_t *times; /* of SPOKE */
+} va_action_t;
+
+/*
+ * Receives an action.  Views are valid during the call only, and it must not
+ * feed the conversation from inside.
+ */
+typedef void (*va_action_pt)(void *ctx, const va_action_t *action);
+
+typedef enum {
+    VA_PHASE_LISTENING,
+    VA_PHASE_TRANSCRIBING,
+    VA_PHASE_THINKING,
+    VA_PHASE_SPEAKING,
+    VA_PHASE_ENDED
+} va_phase_t;
+
+typedef struct {
+    unsigned user_turns;      /* turns of the caller that were understood */
+    unsigned assistant_turns; /* turns of the assistant */
+    unsigned interruptions;
+    unsigned failures; /* of engines */
+    unsigned noises;   /* sounds that were no turn */
+    uint64_t gaps_ms;  /* audio that the carrier did not send */
+} va_call_stat_t;
+
+typedef struct va_call va_call_t;
+
+#define VA_CALL_SPEECH_MAX 16384 /* bytes of audio given at once */
+
+VA_BEGIN_DECLS
+
+/*
+ * Returns a conversation, or NULL without memory.  conf is copied, its strings
+ * included.
+ */
+va_call_t *va_call_new(const va_call_conf_t *conf, va_action_pt act, void *ctx);
+
+/* Frees it without any further action. */
+void va_call_free(va_call_t *call);
+
+/*
+ * Puts a turn of an earlier stream of the same call into the history, before
+ * va_call_start.
+ */
+void va_call_restore(va_call_t *call, va_role_t role, va_str_t text);
+
+/* The stream is open: speaks the greeting. */
+void va_call_start(va_call_t *call, uint64_t now_ms);
+
+/*
+ * n bytes of the caller's mu-law; timestamp is the carrier's, in ms from the
+ * start of the stream.  Audio that the timestamps show to be missing is
+ * heard as silence.
+ */
+void va_call_audio(va_call_t *call, uint64_t timestamp, const uint8_t *ulaw,
+                   size_t n, uint64_t now_ms);
+
+/* A key was pressed: 0-9 * # A-D. */
+void va_call_dtmf(va_call_t *call, char digit, uint64_t now_ms);
+
+/* A mark came back. */
+void va_call_mark(va_call_t *call, va_str_t name, uint64_t now_ms);
+
+/* The recogniser's whole answer; empty text: it understood nothing. */
+void va_call_transcript(va_call_t *call, uint32_t request, va_str_t text,
+                        float confidence, uint64_t now_ms);
+
+/* A piece of the model's reply. */
+void va_call_reply(va_call_t *call, uint32_t request, va_str_t text,
+                   uint64_t now_ms);
+
+/* The reply is complete; hangup: the call ends when it was heard. */
+void va_call_reply_end(va_call_t *call, uint32_t request, bool hangup,
+                       uint64_t now_ms);
+
+/*
+ * Synthesised audio, at most VA_CALL_SPEECH_MAX bytes (more is VA_LIMIT).
+ * VA_OK: taken (or dropped, for a request given up).
+ * VA_AGAIN: there is no room; give it again after VA_ACT_RESUME.
+ */
+va_rc_t va_call_speech(va_call_t *call, uint32_t request, const uint8_t *ulaw,
+                       size_t n, uint64_t now_ms);
+
+/* The voice has finished the request. */
+void va_call_speech_end(va_call_t *call, uint32_t request, uint64_t now_ms);
+
+/* The engine failed the request; the caller hears the apology. */
+void va_call_failed(va_call_t *call, uint32_t request, uint64_t now_ms);
+
+/* Stops the assistant as if the caller had interrupted. */
+void va_call_interrupt(va_call_t *call, uint64_t now_ms);
+
+/* Speaks text now, in place of what is being said; hangup as above. */
+void va_call_say(va_call_t *call, va_str_t text, bool hangup, uint64_t now_ms);
+
+/* Lets time pass.  To be called at va_call_deadline at the latest. */
+void va_call_tick(va_call_t *call, uint64_t now_ms);
+
+/* Returns when va_call_tick must be called, UINT64_MAX for never. */
+uint64_t va_call_deadline(const va_call_t *call, uint64_t now_ms);
+
+va_phase_t va_call_phase(const va_call_t *call);
+
+/* Returns the phase's name for a log line. */
+const char *va_call_phase_name(va_phase_t phase);
+
+const va_history_t *va_call_history(const va_call_t *call);
+
+const va_call_stat_t *va_call_stat(const va_call_t *call);
+
+/* Returns the bytes of heap held. */
+size_t va_call_memory(const va_call_t *call);
+
+VA_END_DECLS
+
+#endif

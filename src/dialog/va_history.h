@@ -1,0 +1,56 @@
+/*
+ * The conversation so far, as it was heard: what the caller said and what of
+ * the assistant's speech reached the caller.
+ */
+#ifndef VA_HISTORY_H
+#define VA_HISTORY_H
+
+#include "../ai/va_ai.h"
+#include "../base/va_base.h"
+
+#define VA_HISTORY_TURNS 64    /* the oldest is dropped beyond it */
+#define VA_HISTORY_BYTES 16384 /* of text in all, likewise */
+
+typedef struct {
+    va_role_t role;
+    char *text;
+    size_t len;
+    bool interrupted; /* the assistant was cut off */
+    float confidence; /* of the recogniser; negative when not known */
+} va_history_turn_t;
+
+typedef struct {
+    va_history_turn_t turns[VA_HISTORY_TURNS];
+    size_t count;
+    size_t bytes;
+    unsigned dropped; /* turns that had to go */
+} va_history_t;
+
+VA_BEGIN_DECLS
+
+void va_history_init(va_history_t *h);
+
+void va_history_free(va_history_t *h);
+
+/*
+ * Adds a turn.  A second turn of the caller in a row is joined to the one
+ * before, because the assistant did not get to answer it.  A text over half of
+ * VA_HISTORY_BYTES is cut.  Empty text adds nothing.  Returns VA_OK or
+ * VA_NOMEM.
+ */
+va_rc_t va_history_add(va_history_t *h, va_role_t role, va_str_t text,
+                       float confidence, bool interrupted);
+
+/* Returns what that role said last, or an empty view. */
+va_str_t va_history_last(const va_history_t *h, va_role_t role);
+
+/*
+ * Writes the turns as messages for a model, oldest first, at most max of the
+ * newest.  Returns how many.
+ */
+size_t va_history_messages(const va_history_t *h, va_ai_message_t *out,
+                           size_t max);
+
+VA_END_DECLS
+
+#endif

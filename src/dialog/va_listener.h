@@ -1,0 +1,79 @@
+/*
+ * Listens to the caller frame by frame: finds where speech begins, keeps it
+ * with a little of what came before, and finds where the turn ends.
+ */
+#ifndef VA_LISTENER_H
+#define VA_LISTENER_H
+
+#include "../audio/va_g711.h"
+#include "../base/va_base.h"
+#include "../base/va_buf.h"
+
+#define VA_PREROLL_MAX_MS 1000
+#define VA_UTTERANCE_MAX_MS 120000
+
+typedef struct {
+    uint32_t silence_ms;       /* of silence end a turn: 200.. */
+    uint32_t preroll_ms;       /* kept from before the speech: 0..1000 */
+    uint32_t max_utterance_ms; /* a turn ends here at the latest */
+} va_listener_conf_t;
+
+typedef enum {
+    VA_HEAR_NOTHING,
+    VA_HEAR_BEGIN,  /* the caller has begun to talk */
+    VA_HEAR_SPEECH, /* and is talking */
+    VA_HEAR_END     /* and has finished: the utterance is ready */
+} va_hear_t;
+
+typedef struct va_listener va_listener_t;
+
+VA_BEGIN_DECLS
+
+/* Returns a listener, or NULL without memory.  *conf is copied. */
+va_listener_t *va_listener_new(const va_listener_conf_t *conf);
+
+void va_listener_free(va_listener_t *l);
+
+/* Hears the next VA_FRAME bytes of mu-law. */
+va_hear_t va_listener_frame(va_listener_t *l, const uint8_t ulaw[VA_FRAME],
+                            uint64_t now_ms);
+
+/*
+ * Lets time pass without audio: carriers may stop sending when the line is
+ * silent, so the end of a turn also comes by the clock.
+ */
+va_hear_t va_listener_tick(va_listener_t *l, uint64_t now_ms);
+
+/* Returns when va_listener_tick must be called, UINT64_MAX for never. */
+uint64_t va_listener_deadline(const va_listener_t *l);
+
+/* Returns whether the caller is talking. */
+bool va_listener_talking(const va_listener_t *l);
+
+/* Returns the milliseconds of voice in the utterance so far. */
+uint32_t va_listener_voiced(const va_listener_t *l);
+
+/* Returns when the last voiced frame of the utterance was heard. */
+uint64_t va_listener_voice_end(const va_listener_t *l);
+
+/*
+ * Gives the utterance away after VA_HEAR_END: swaps it into *out, which must
+ * be an empty buffer, trimmed to a short tail of silence.
+ */
+void va_listener_take(va_listener_t *l, va_buf_t *out);
+
+/*
+ * Puts earlier audio in front of the utterance being heard, because the caller
+ * went on after it had been taken.  Takes the content of *before.
+ */
+void va_listener_prepend(va_listener_t *l, va_buf_t *before);
+
+/* Throws the utterance away, if any, and waits for the next beginning. */
+void va_listener_drop(va_listener_t *l);
+
+/* Returns the bytes of heap held. */
+size_t va_listener_memory(const va_listener_t *l);
+
+VA_END_DECLS
+
+#endif

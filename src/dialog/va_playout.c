@@ -1,0 +1,107 @@
+#include "va_playout.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "../audio/va_g711.h"
+
+#define VA_SAMPLES_PER_MS (VA_RATE / 1000)
+
+void va_playout_begin(va_playout_t *p)
+{
+    uint32_t generation = p->generation + 1;
+    uint64_t end_ms = p->end_ms;
+
+    memset(p, 0, offsetof(va_playout_t, marks));
+    p->generation = generation;
+    p->end_ms = end_ms;
+    p->next_mark = 1;
+}
+
+void va_playout_clear(va_playout_t *p)
+{
+    p->mark_count = 0;
+    p->end_ms = 0;
+}
+
+void va_playout_send(va_playout_t *p, uint64_t samples, uint64_t now_ms)
+{
+    if (p->end_ms < now_ms) {
+        p->end_ms = now_ms;
+    }
+    p->sent += samples;
+    p->end_ms += samples / VA_SAMPLES_PER_MS;
+}
+
+uint64_t va_playout_room(const va_playout_t *p, uint64_t now_ms,
+                         uint32_t ahead_ms)
+{
+    uint64_t ahead = p->end_ms > now_ms ? p->end_ms - now_ms : 0;
+
+    return ahead < ahead_ms ? (ahead_ms - ahead) * VA_SAMPLES_PER_MS : 0;
+}
+
+uint32_t va_playout_mark(va_playout_t *p, char name[VA_PLAYOUT_NAME])
+{
+    va_playout_mark_t *mark;
+
+    if (p->mark_count == VA_PLAYOUT_MARKS) {
+        return 0;
+    }
+    mark = &p->marks[p->mark_count++];
+    mark->number = p->next_mark++;
+    mark->position = p->sent;
+    snprintf(name, VA_PLAYOUT_NAME, "g%u:%u", p->generation, mark->number);
+    return mark->number;
+}
+
+uint32_t va_playout_returned(va_playout_t *p, va_str_t name, uint64_t now_ms)
+{
+    char text[VA_PLAYOUT_NAME];
+    unsigned generation;
+    unsigned number;
+    int end = 0;
+    size_t i;
+    uint64_t left;
+
+    if (name.len >= sizeof(text)) {
+        return 0;
+    }
+    va_str_copy(text, sizeof(text), name);
+    if (sscanf(text, "g%9u:%9u%n", &generation, &number, &end) != 2 ||
+        (size_t)end != name.len || generation != p->generation) {
+        return 0;
+    }
+    for (i = 0; i < p->mark_count && p->marks[i].number != number; i++) {
+    }
+    if (i == p->mark_count) {
+        return 0;
+    }
+    p->heard = p->marks[i].position;
+    left = p->sent - p->heard;
+    p->end_ms = now_ms + left / VA_SAMPLES_PER_MS;
+    /* Marks come back in order, so the ones before this were lost. */
+    p->mark_count -= i + 1;
+    memmove(p->marks, p->marks + i + 1, p->mark_count * sizeof(p->marks[0]));
+    return number;
+}
+
+uint64_t va_playout_heard(const va_playout_t *p, uint64_t now_ms)
+{
+    uint64_t left =
+        p->end_ms > now_ms ? (p->end_ms - now_ms) * VA_SAMPLES_PER_MS : 0;
+    uint64_t heard = left < p->sent ? p->sent - left : 0;
+
+    return heard > p->heard ? heard : p->heard;
+}
+
+bool va_playout_done(const va_playout_t *p, uint64_t now_ms)
+{
+    return p->mark_count == 0 ? p->end_ms <= now_ms || p->heard == p->sent
+                              : now_ms >= p->end_ms + VA_PLAYOUT_GRACE_MS;
+}
+
+bool va_playout_pending(const va_playout_t *p, uint64_t now_ms)
+{
+    return p->mark_count != 0 || p->end_ms > now_ms;
+}

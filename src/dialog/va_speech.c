@@ -1,0 +1,398 @@
+#include "va_speech.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "../audio/va_g711.h"
+#include "va_sentence.h"
+
+#define VA_STARVE_MS 200        /* closer to silence than this, send anything */
+#define VA_SAMPLES_PER_CHAR 530 /* of English read at an ordinary pace */
+#define VA_NOT_KNOWN UINT64_MAX
+
+void va_speech_init(va_speech_t *s, va_action_pt act, void *ctx,
+                    uint32_t ahead_ms, uint32_t *next_request,
+                    va_turn_times_t *times)
+{
+    memset(s, 0, sizeof(*s));
+    s->act = act;
+    s->ctx = ctx;
+    s->ahead_ms = ahead_ms;
+    s->next_request = next_request;
+    s->times = times;
+    va_buf_init(&s->text, VA_SPEECH_TEXT);
+    va_buf_init(&s->queue, VA_SPEECH_QUEUE);
+}
+
+void va_speech_free(va_speech_t *s)
+{
+    va_buf_free(&s->text);
+    va_buf_free(&s->queue);
+}
+
+void va_speech_begin(va_speech_t *s)
+{
+    va_buf_reset(&s->text);
+    va_buf_reset(&s->queue);
+    s->active = true;
+    s->text_done = false;
+    s->split = 0;
+    s->count = 0;
+    s->asked = 0;
+    s->marked = 0;
+    s->queue_at = 0;
+    s->queued = 0;
+    s->begin_mark = 0;
+    memset(s->slots, 0, sizeof(s->slots));
+    va_playout_begin(&s->playout);
+}
+
+static void va_speech_act(va_speech_t *s, va_action_type_t type,
+                          uint32_t request, va_str_t text)
+{
+    s->act(s->ctx,
+           &(va_action_t){.type = type, .request = request, .text = text});
+}
+
+/* Gives sentences to the voice while it has a free slot. */
+static void va_speech_ask(va_speech_t *s, uint64_t now_ms)
+{
+    for (size_t i = 0; i < VA_SPEECH_AHEAD && s->asked < s->count; i++) {
+        va_speech_sentence_t *sentence = &s->sentences[s->asked];
+        va_speech_slot_t *slot = &s->slots[i];
+
+        if (slot->request != 0) {
+            continue;
+        }
+        *slot = (va_speech_slot_t){++*s->next_request, s->asked, false, false};
+        s->asked++;
+        if (s->times->first_speak == 0) {
+            s->times->first_speak = now_ms;
+        }
+        va_speech_act(
+            s, VA_ACT_SPEAK, slot->request,
+            (va_str_t){s->text.data + sentence->offset, sentence->len});
+    }
+}
+
+void va_speech_write(va_speech_t *s, va_str_t text, bool done, uint64_t now_ms)
+{
+    va_str_t sentence;
+    size_t used;
+
+    if (text.len > s->text.max - s->text.len) {
+        text.len = s->text.max - s->text.len;
+        while (text.len > 0 && ((uint8_t)text.data[text.len] & 0xc0) == 0x80) {
+            text.len--;
+        }
+    }
+    va_buf_str(&s->text, text);
+    s->text_done = s->text_done || done;
+    while (s->count < VA_SPEECH_SENTENCES &&
+           va_sentence_next(
+               (va_str_t){s->text.data + s->split, s->text.len - s->split},
+               s->text_done, &used, &sentence) == VA_OK) {
+        if (sentence.len != 0) {
+            s->sentences[s->count++] =
+                (va_speech_sentence_t){(size_t)(sentence.data - s->text.data),
+                                       sentence.len, VA_NOT_KNOWN};
+        }
+        s->split += used;
+    }
+    va_speech_ask(s, now_ms);
+}
+
+static va_speech_slot_t *va_speech_slot(va_speech_t *s, uint32_t request)
+{
+    for (size_t i = 0; i < VA_SPEECH_AHEAD; i++) {
+        if (request != 0 && s->slots[i].request == request) {
+            return &s->slots[i];
+        }
+    }
+    return NULL;
+}
+
+bool va_speech_owns(const va_speech_t *s, uint32_t request)
+{
+    return va_speech_slot((va_speech_t *)s, request) != NULL;
+}
+
+/* Puts n bytes into the queue if they fit. */
+static bool va_speech_enqueue(va_speech_t *s, const uint8_t *ulaw, size_t n)
+{
+    if (n > s->queue.max - s->queue.len && s->queue_at > 0) {
+        va_buf_consume(&s->queue, s->queue_at);
+        s->queue_at = 0;
+    }
+    if (n > s->queue.max - s->queue.len) {
+        return false;
+    }
+    if (va_buf_append(&s->queue, ulaw, n) != VA_OK) {
+        s->queue.rc = VA_OK;
+        return false;
+    }
+    s->queued += n;
+    return true;
+}
+
+/* The voice's turn moves on to the next sentence in order. */
+static void va_speech_advance(va_speech_t *s, uint64_t now_ms)
+{
+    uint8_t silence[VA_FRAME];
+    uint64_t odd;
+
+    memset(silence, VA_ULAW_SILENCE, sizeof(silence));
+    while (s->slots[0].request != 0 && s->slots[0].ended) {
+        odd = s->queued % VA_FRAME;
+        if (odd != 0 && !va_speech_enqueue(s, silence, VA_FRAME - odd)) {
+            break; /* the queue is full: tried again when it was sent */
+        }
+        s->sentences[s->slots[0].sentence].end = s->queued;
+        memmove(s->slots, s->slots + 1,
+                (VA_SPEECH_AHEAD - 1) * sizeof(s->slots[0]));
+        memset(&s->slots[VA_SPEECH_AHEAD - 1], 0, sizeof(s->slots[0]));
+    }
+    va_speech_ask(s, now_ms);
+}
+
+/* Asks for the audio that was refused, once there is room for it. */
+static void va_speech_resume(va_speech_t *s)
+{
+    va_speech_slot_t *head = &s->slots[0];
+
+    if (head->request != 0 && head->held &&
+        s->queue.len - s->queue_at <= s->queue.max / 2) {
+        head->held = false;
+        va_speech_act(s, VA_ACT_RESUME, head->request, (va_str_t){NULL, 0});
+    }
+}
+
+va_rc_t va_speech_audio(va_speech_t *s, uint32_t request, const uint8_t *ulaw,
+                        size_t n, uint64_t now_ms)
+{
+    va_speech_slot_t *slot = va_speech_slot(s, request);
+
+    if (n > VA_CALL_SPEECH_MAX) {
+        return VA_LIMIT;
+    }
+    if (slot != &s->slots[0]) {
+        slot->held = true;
+        return VA_AGAIN;
+    }
+    if (s->times->first_audio == 0) {
+        s->times->first_audio = now_ms;
+    }
+    if (!va_speech_enqueue(s, ulaw, n)) {
+        slot->held = true;
+        va_speech_pump(s, now_ms);
+        return VA_AGAIN;
+    }
+    va_speech_pump(s, now_ms);
+    return VA_OK;
+}
+
+void va_speech_audio_end(va_speech_t *s, uint32_t request, uint64_t now_ms)
+{
+    va_speech_slot(s, request)->ended = true;
+    va_speech_advance(s, now_ms);
+    va_speech_pump(s, now_ms);
+    va_speech_resume(s);
+}
+
+void va_speech_tones(va_speech_t *s, uint64_t now_ms)
+{
+    static const float hertz[] = {480, 0, 400, 0};
+    static const size_t frames[] = {12, 4, 12, 1};
+    int16_t pcm[VA_FRAME];
+    uint8_t ulaw[VA_FRAME];
+
+    va_speech_begin(s);
+    s->text_done = true;
+    for (size_t k = 0; k < sizeof(hertz) / sizeof(hertz[0]); k++) {
+        float step = 6.2831853f * hertz[k] / VA_RATE;
+
+        for (size_t i = 0; i < frames[k] * VA_FRAME; i++) {
+            pcm[i % VA_FRAME] = (int16_t)(3000 * sinf(step * (float)i));
+            if (i % VA_FRAME == VA_FRAME - 1) {
+                va_ulaw_encode(ulaw, pcm, VA_FRAME);
+                va_speech_enqueue(s, ulaw, VA_FRAME);
+            }
+        }
+    }
+    s->sentences[0] = (va_speech_sentence_t){0, 0, s->queued};
+    s->count = 1;
+    s->asked = 1;
+    va_speech_pump(s, now_ms);
+}
+
+void va_speech_mark(va_speech_t *s, va_str_t name, uint64_t now_ms)
+{
+    uint32_t number = va_playout_returned(&s->playout, name, now_ms);
+
+    if (number != 0 && s->active && s->times->first_heard == 0) {
+        s->times->first_heard = now_ms;
+    }
+}
+
+static void va_speech_send_mark(va_speech_t *s)
+{
+    char name[VA_PLAYOUT_NAME];
+
+    if (va_playout_mark(&s->playout, name) != 0) {
+        va_speech_act(s, VA_ACT_MARK, 0, va_str(name));
+    }
+}
+
+/* Sends the marks of the sentences that end where the audio sent ends. */
+static void va_speech_send_marks(va_speech_t *s)
+{
+    while (s->marked < s->count &&
+           s->sentences[s->marked].end <= s->playout.sent) {
+        s->marked++;
+        va_speech_send_mark(s);
+    }
+}
+
+/* Returns how many bytes the next message should have, 0 for none now. */
+static size_t va_speech_due(const va_speech_t *s, uint64_t now_ms)
+{
+    uint64_t room = va_playout_room(&s->playout, now_ms, s->ahead_ms);
+    size_t have = s->queue.len - s->queue_at;
+    uint64_t left = VA_NOT_KNOWN;
+    size_t n;
+
+    if (s->marked < s->count && s->sentences[s->marked].end != VA_NOT_KNOWN) {
+        left = s->sentences[s->marked].end - s->playout.sent;
+    }
+    n = have < VA_SPEECH_PACKET ? have : VA_SPEECH_PACKET;
+    if (n > left) {
+        n = (size_t)left;
+    }
+    n -= n % VA_FRAME;
+    if (n > room) {
+        return 0;
+    }
+    /* A small piece is worth a message of its own only at the end of a
+       sentence or when the caller would soon hear nothing. */
+    if (n < VA_SPEECH_PACKET && n < left &&
+        s->playout.end_ms > now_ms + VA_STARVE_MS) {
+        return 0;
+    }
+    return n;
+}
+
+void va_speech_pump(va_speech_t *s, uint64_t now_ms)
+{
+    size_t n;
+
+    if (!s->active) {
+        return;
+    }
+    va_speech_send_marks(s);
+    while ((n = va_speech_due(s, now_ms)) != 0) {
+        s->act(s->ctx, &(va_action_t){.type = VA_ACT_MEDIA,
+                                      .data = (const uint8_t *)s->queue.data +
+                                              s->queue_at,
+                                      .len = n});
+        va_playout_send(&s->playout, n, now_ms);
+        s->queue_at += n;
+        if (s->times->first_sent == 0) {
+            s->times->first_sent = now_ms;
+        }
+        if (s->begin_mark == 0) {
+            s->begin_mark = 1;
+            va_speech_send_mark(s);
+        }
+        va_speech_send_marks(s);
+    }
+    if (s->queue_at == s->queue.len) {
+        va_buf_reset(&s->queue);
+        s->queue_at = 0;
+    }
+    va_speech_advance(s, now_ms);
+    va_speech_send_marks(s);
+    va_speech_resume(s);
+}
+
+uint64_t va_speech_deadline(const va_speech_t *s, uint64_t now_ms)
+{
+    uint64_t end = s->playout.end_ms;
+
+    if (!s->active) {
+        return UINT64_MAX;
+    }
+    if (s->queue.len > s->queue_at) {
+        uint64_t due = VA_SPEECH_PACKET / (VA_RATE / 1000);
+
+        end += due;
+        return end > now_ms + s->ahead_ms ? end - s->ahead_ms : now_ms + due;
+    }
+    if (s->text_done && s->marked == s->count) {
+        return s->playout.mark_count != 0 ? end + VA_PLAYOUT_GRACE_MS : end;
+    }
+    return UINT64_MAX;
+}
+
+bool va_speech_done(const va_speech_t *s, uint64_t now_ms)
+{
+    return s->active && s->text_done && s->marked == s->count &&
+           (s->split == s->text.len || s->count == VA_SPEECH_SENTENCES) &&
+           va_playout_done(&s->playout, now_ms);
+}
+
+bool va_speech_audible(const va_speech_t *s, uint64_t now_ms)
+{
+    return va_playout_pending(&s->playout, now_ms);
+}
+
+void va_speech_heard(const va_speech_t *s, uint64_t now_ms, va_buf_t *out)
+{
+    uint64_t heard = va_playout_heard(&s->playout, now_ms);
+    uint64_t begin = 0;
+
+    for (size_t i = 0; i < s->count && heard > begin; i++) {
+        const va_speech_sentence_t *sentence = &s->sentences[i];
+        const char *text = s->text.data + sentence->offset;
+        uint64_t end = sentence->end;
+        size_t len = sentence->len;
+
+        if (end == VA_NOT_KNOWN) {
+            end = begin + len * VA_SAMPLES_PER_CHAR;
+            end = end > s->queued ? end : s->queued;
+        }
+        if (heard < end) {
+            len = (size_t)(len * (heard - begin) / (end - begin));
+            while (len > 0 && text[len] != ' ') {
+                len--;
+            }
+        }
+        if (len != 0) {
+            if (out->len != 0) {
+                va_buf_puts(out, " ");
+            }
+            va_buf_append(out, text, len);
+        }
+        begin = end;
+    }
+}
+
+void va_speech_stop(va_speech_t *s, bool clear, uint64_t now_ms)
+{
+    if (!s->active) {
+        return;
+    }
+    s->active = false;
+    for (size_t i = 0; i < VA_SPEECH_AHEAD; i++) {
+        if (s->slots[i].request != 0) {
+            va_speech_act(s, VA_ACT_CANCEL, s->slots[i].request,
+                          (va_str_t){NULL, 0});
+        }
+    }
+    memset(s->slots, 0, sizeof(s->slots));
+    va_buf_free(&s->queue);
+    s->queue_at = 0;
+    if (clear && va_playout_pending(&s->playout, now_ms)) {
+        va_speech_act(s, VA_ACT_CLEAR, 0, (va_str_t){NULL, 0});
+        va_playout_clear(&s->playout);
+    }
+}
