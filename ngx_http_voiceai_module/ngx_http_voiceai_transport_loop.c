@@ -1,0 +1,431 @@
+
+/*
+ * The task which drives the transfers of one thread pool: libcurl's multi
+ * handle over an epoll of its own, so that the cost of a pass depends on what
+ * happened and not on how many transfers there are.
+ *
+ * Everything here but create and destroy runs on the thread.
+ */
+
+
+#include "ngx_http_voiceai_loop.h"
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+
+
+#define NGX_HTTP_VOICEAI_EVENTS       64
+
+/* deadlines, and the signs of a leaving worker, are looked at this often */
+#define NGX_HTTP_VOICEAI_TICK         100
+
+/* the thread goes back to its pool after that much idleness */
+#define NGX_HTTP_VOICEAI_LINGER       1000
+
+/* a leaving worker which does not answer for so long has left its loop */
+#define NGX_HTTP_VOICEAI_SILENCE      1000
+
+/* connections which stay open for later transfers */
+#define NGX_HTTP_VOICEAI_WARM         512L
+
+
+static void ngx_http_voiceai_loop_commands(ngx_http_voiceai_loop_t *loop);
+static void ngx_http_voiceai_loop_wait(ngx_http_voiceai_loop_t *loop);
+static void ngx_http_voiceai_loop_timer(ngx_http_voiceai_loop_t *loop);
+static void ngx_http_voiceai_loop_done(ngx_http_voiceai_loop_t *loop);
+static void ngx_http_voiceai_loop_deadlines(ngx_http_voiceai_loop_t *loop);
+static ngx_uint_t ngx_http_voiceai_loop_orphaned(
+    ngx_http_voiceai_loop_t *loop);
+static void ngx_http_voiceai_loop_abort(ngx_http_voiceai_loop_t *loop);
+static int ngx_http_voiceai_loop_socket(CURL *easy, curl_socket_t s, int what,
+    void *data, void *assigned);
+static int ngx_http_voiceai_loop_due(CURLM *multi, long ms, void *data);
+
+
+ngx_int_t
+ngx_http_voiceai_loop_create(ngx_http_voiceai_loop_t *loop, ngx_log_t *log)
+{
+    struct epoll_event  ee;
+
+    ngx_memzero(loop, sizeof(ngx_http_voiceai_loop_t));
+
+    ngx_queue_init(&loop->inbox);
+    ngx_queue_init(&loop->active);
+
+    loop->wake = -1;
+
+    loop->epoll = epoll_create1(EPOLL_CLOEXEC);
+    if (loop->epoll == -1) {
+        ngx_log_error(NGX_LOG_CRIT, log, ngx_errno,
+                      "voiceai: epoll_create1() failed");
+        return NGX_ERROR;
+    }
+
+    loop->wake = eventfd(0, EFD_NONBLOCK|EFD_CLOEXEC);
+    if (loop->wake == -1) {
+        ngx_log_error(NGX_LOG_CRIT, log, ngx_errno,
+                      "voiceai: eventfd() failed");
+        goto failed;
+    }
+
+    ngx_memzero(&ee, sizeof(struct epoll_event));
+    ee.events = EPOLLIN;
+    ee.data.fd = loop->wake;
+
+    if (epoll_ctl(loop->epoll, EPOLL_CTL_ADD, loop->wake, &ee) == -1) {
+        ngx_log_error(NGX_LOG_CRIT, log, ngx_errno,
+                      "voiceai: epoll_ctl() failed");
+        goto failed;
+    }
+
+    loop->multi = curl_multi_init();
+    if (loop->multi == NULL) {
+        ngx_log_error(NGX_LOG_CRIT, log, 0,
+                      "voiceai: curl_multi_init() failed");
+        goto failed;
+    }
+
+    (void) curl_multi_setopt(loop->multi, CURLMOPT_SOCKETFUNCTION,
+                             ngx_http_voiceai_loop_socket);
+    (void) curl_multi_setopt(loop->multi, CURLMOPT_SOCKETDATA, loop);
+    (void) curl_multi_setopt(loop->multi, CURLMOPT_TIMERFUNCTION,
+                             ngx_http_voiceai_loop_due);
+    (void) curl_multi_setopt(loop->multi, CURLMOPT_TIMERDATA, loop);
+    (void) curl_multi_setopt(loop->multi, CURLMOPT_MAXCONNECTS,
+                             NGX_HTTP_VOICEAI_WARM);
+
+    return NGX_OK;
+
+failed:
+
+    ngx_http_voiceai_loop_destroy(loop);
+
+    return NGX_ERROR;
+}
+
+
+void
+ngx_http_voiceai_loop_destroy(ngx_http_voiceai_loop_t *loop)
+{
+    while (loop->nspare) {
+        curl_easy_cleanup(loop->spare[--loop->nspare]);
+    }
+
+    /* closes the warm connections, for which it needs the epoll */
+
+    if (loop->multi) {
+        (void) curl_multi_cleanup(loop->multi);
+    }
+
+    if (loop->wake != -1) {
+        (void) close(loop->wake);
+    }
+
+    (void) close(loop->epoll);
+}
+
+
+void
+ngx_http_voiceai_loop_run(void *data, ngx_log_t *log)
+{
+    ngx_http_voiceai_loop_t *loop = data;
+
+    loop->now = ngx_http_voiceai_msec();
+    loop->tick = loop->now;
+    loop->idle = loop->now;
+    loop->heard = loop->now;
+
+    for ( ;; ) {
+        ngx_http_voiceai_loop_commands(loop);
+
+        if (ngx_http_voiceai_loop_orphaned(loop)) {
+            ngx_http_voiceai_loop_abort(loop);
+        }
+
+        if (!ngx_queue_empty(&loop->active)) {
+            loop->idle = loop->now;
+
+        } else if ((ngx_exiting
+                    || loop->now - loop->idle >= NGX_HTTP_VOICEAI_LINGER)
+                   && ngx_http_voiceai_leave(loop))
+        {
+            return;
+        }
+
+        ngx_http_voiceai_loop_wait(loop);
+        ngx_http_voiceai_loop_timer(loop);
+        ngx_http_voiceai_loop_done(loop);
+        ngx_http_voiceai_loop_deadlines(loop);
+    }
+}
+
+
+static void
+ngx_http_voiceai_loop_commands(ngx_http_voiceai_loop_t *loop)
+{
+    ngx_uint_t               commands;
+    ngx_http_voiceai_job_t  *job;
+
+    while ((job = ngx_http_voiceai_next_job(loop, &commands)) != NULL) {
+
+        if (commands & NGX_HTTP_VOICEAI_CMD_CANCEL) {
+            ngx_http_voiceai_transfer_fail(job, "cancelled");
+
+        } else if (commands & NGX_HTTP_VOICEAI_CMD_START) {
+            ngx_http_voiceai_transfer_start(job);
+
+        } else {
+            ngx_http_voiceai_transfer_resume(job);
+        }
+    }
+}
+
+
+static void
+ngx_http_voiceai_loop_wait(ngx_http_voiceai_loop_t *loop)
+{
+    int                 i, n, fd, mask, running;
+    ngx_msec_t          now, timeout;
+    struct epoll_event  list[NGX_HTTP_VOICEAI_EVENTS];
+
+    now = ngx_http_voiceai_msec();
+    timeout = NGX_HTTP_VOICEAI_TICK;
+
+    if (loop->due_set) {
+        if ((ngx_msec_int_t) (loop->due - now) <= 0) {
+            timeout = 0;
+
+        } else if (loop->due - now < timeout) {
+            timeout = loop->due - now;
+        }
+    }
+
+    n = epoll_wait(loop->epoll, list, NGX_HTTP_VOICEAI_EVENTS, (int) timeout);
+
+    loop->now = ngx_http_voiceai_msec();
+
+    for (i = 0; i < n; i++) {
+        fd = list[i].data.fd;
+
+        if (fd == loop->wake) {
+            ngx_http_voiceai_drain(fd);
+            continue;
+        }
+
+        mask = 0;
+
+        if (list[i].events & EPOLLIN) {
+            mask |= CURL_CSELECT_IN;
+        }
+
+        if (list[i].events & EPOLLOUT) {
+            mask |= CURL_CSELECT_OUT;
+        }
+
+        if (list[i].events & (EPOLLERR|EPOLLHUP)) {
+            mask |= CURL_CSELECT_ERR;
+        }
+
+        (void) curl_multi_socket_action(loop->multi, fd, mask, &running);
+    }
+}
+
+
+static void
+ngx_http_voiceai_loop_timer(ngx_http_voiceai_loop_t *loop)
+{
+    int  running;
+
+    if (loop->due_set && (ngx_msec_int_t) (loop->due - loop->now) <= 0) {
+        loop->due_set = 0;
+        (void) curl_multi_socket_action(loop->multi, CURL_SOCKET_TIMEOUT, 0,
+                                        &running);
+    }
+}
+
+
+static void
+ngx_http_voiceai_loop_done(ngx_http_voiceai_loop_t *loop)
+{
+    int        left;
+    void      *job;
+    CURLMsg   *msg;
+    CURLcode   code;
+
+    while ((msg = curl_multi_info_read(loop->multi, &left)) != NULL) {
+
+        if (msg->msg != CURLMSG_DONE) {
+            continue;
+        }
+
+        /* msg does not survive the end of the transfer */
+
+        code = msg->data.result;
+        job = NULL;
+
+        (void) curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, &job);
+
+        ngx_http_voiceai_transfer_done(job, code);
+    }
+}
+
+
+static void
+ngx_http_voiceai_loop_deadlines(ngx_http_voiceai_loop_t *loop)
+{
+    ngx_msec_t               now;
+    ngx_queue_t             *q, *next;
+    ngx_http_voiceai_job_t  *job;
+
+    now = loop->now;
+
+    if (now - loop->tick < NGX_HTTP_VOICEAI_TICK) {
+        return;
+    }
+
+    loop->tick = now;
+
+    for (q = ngx_queue_head(&loop->active);
+         q != ngx_queue_sentinel(&loop->active);
+         q = next)
+    {
+        next = ngx_queue_next(q);
+        job = ngx_queue_data(q, ngx_http_voiceai_job_t, active);
+
+        if (!job->answered) {
+            if (job->first_timeout
+                && now - job->submitted >= job->first_timeout)
+            {
+                ngx_http_voiceai_transfer_fail(job, "no answer within %Mms",
+                                               job->first_timeout);
+            }
+
+            continue;
+        }
+
+        /* while we do not read, silence is not the provider's */
+
+        if (!job->held
+            && job->idle_timeout
+            && (ngx_msec_int_t) (now - job->last)
+               >= (ngx_msec_int_t) job->idle_timeout)
+        {
+            ngx_http_voiceai_transfer_fail(job, "no data for %Mms",
+                                           job->idle_timeout);
+        }
+    }
+}
+
+
+/*
+ * Whether the worker will not come back to its event loop.  It does not tell:
+ * pools wait for their threads before any module of http hears of the exit.
+ * A worker which is shutting down gracefully keeps its calls, and so their
+ * transfers, as long as it answers.
+ */
+
+static ngx_uint_t
+ngx_http_voiceai_loop_orphaned(ngx_http_voiceai_loop_t *loop)
+{
+    if (ngx_terminate) {
+        return 1;
+    }
+
+    if (ngx_process == NGX_PROCESS_SINGLE) {
+        return ngx_quit != 0;
+    }
+
+    if (!ngx_exiting) {
+        loop->heard = loop->now;
+        return 0;
+    }
+
+    if (loop->now - loop->pinged >= NGX_HTTP_VOICEAI_TICK) {
+        loop->pinged = loop->now;
+
+        if (!ngx_http_voiceai_ping(loop)) {
+            loop->heard = loop->now;
+        }
+    }
+
+    return loop->now - loop->heard >= NGX_HTTP_VOICEAI_SILENCE;
+}
+
+
+static void
+ngx_http_voiceai_loop_abort(ngx_http_voiceai_loop_t *loop)
+{
+    ngx_uint_t               commands;
+    ngx_queue_t             *q;
+    ngx_http_voiceai_job_t  *job;
+
+    while (!ngx_queue_empty(&loop->active)) {
+        q = ngx_queue_head(&loop->active);
+        job = ngx_queue_data(q, ngx_http_voiceai_job_t, active);
+
+        ngx_http_voiceai_transfer_fail(job, "server is shutting down");
+    }
+
+    while ((job = ngx_http_voiceai_next_job(loop, &commands)) != NULL) {
+        ngx_http_voiceai_transfer_fail(job, "server is shutting down");
+    }
+
+    /* no reason to linger */
+    loop->idle = loop->now - NGX_HTTP_VOICEAI_LINGER;
+}
+
+
+static int
+ngx_http_voiceai_loop_socket(CURL *easy, curl_socket_t s, int what, void *data,
+    void *assigned)
+{
+    ngx_http_voiceai_loop_t *loop = data;
+
+    struct epoll_event  ee;
+
+    ngx_memzero(&ee, sizeof(struct epoll_event));
+    ee.data.fd = s;
+
+    if (what == CURL_POLL_REMOVE) {
+
+        /* fails when the socket has been closed, which is as good */
+        (void) epoll_ctl(loop->epoll, EPOLL_CTL_DEL, s, &ee);
+        return 0;
+    }
+
+    if (what & CURL_POLL_IN) {
+        ee.events |= EPOLLIN;
+    }
+
+    if (what & CURL_POLL_OUT) {
+        ee.events |= EPOLLOUT;
+    }
+
+    /*
+     * A number may be that of a new socket already.  If no event can be had
+     * the transfer runs into its deadline; an error from here would end all
+     * the transfers of the handle.
+     */
+
+    if (epoll_ctl(loop->epoll, EPOLL_CTL_MOD, s, &ee) == -1
+        && ngx_errno == NGX_ENOENT)
+    {
+        (void) epoll_ctl(loop->epoll, EPOLL_CTL_ADD, s, &ee);
+    }
+
+    return 0;
+}
+
+
+static int
+ngx_http_voiceai_loop_due(CURLM *multi, long ms, void *data)
+{
+    ngx_http_voiceai_loop_t *loop = data;
+
+    loop->due_set = (ms >= 0);
+
+    if (ms >= 0) {
+        loop->due = ngx_http_voiceai_msec() + (ngx_msec_t) ms;
+    }
+
+    return 0;
+}
