@@ -38,8 +38,8 @@ typedef struct {
     bool outbound;      /* media: track "outbound" */
     va_str_t payload;   /* media: base64 */
     va_str_t mark;
-    char digit;         /* dtmf: one of 0-9 A-D * # */
-    va_str_t encoding;  /* start: mediaFormat, e.g. "audio/x-mulaw" */
+    char digit;        /* dtmf: one of 0-9 A-D * # */
+    va_str_t encoding; /* start: mediaFormat, e.g. "audio/x-mulaw" */
     unsigned rate;
     unsigned channels;
     size_t param_count;
@@ -60,37 +60,48 @@ void va_media_free(va_media_t *m);
  * building a tree and without copying; anything else goes through yajl.
  *
  * VA_OK      *msg is filled (type VA_MEDIA_UNKNOWN for an unknown event)
- * VA_INVALID not JSON, no event, or a known event without what it must have;
- *            va_media_error says what
+ * VA_INVALID not JSON (or no memory for it), no event, or a known event
+ *            without what it must have; va_media_error says what
  * VA_LIMIT   more than VA_MEDIA_PARAMS custom parameters
- * VA_NOMEM
+ *
+ * What it must have: start both sids, media a payload, dtmf a digit, mark a
+ * name.  Numbers may stand in strings; one that is not whole, or of more than
+ * 19 digits, counts as missing, and so does a string that is none.
  */
 va_rc_t va_media_parse(va_media_t *m, va_str_t text, va_media_msg_t *msg);
 
 /* Returns what was wrong with the last message, in one line. */
 const char *va_media_error(const va_media_t *m);
 
-/* From server to Twilio: media with n bytes of mu-law, mark, clear.  Each
- * appends one whole message to b and returns b->rc. */
+/*
+ * Writers.  Each appends one whole message to b, or nothing, and returns
+ * b->rc.  Strings are quoted as va_json_quote does.
+ *
+ * From server to Twilio: n bytes of mu-law to play; a mark that comes back
+ * when everything before it was played; the order to drop what is not played.
+ */
 va_rc_t va_media_write_media(va_buf_t *b, va_str_t stream_sid,
                              const uint8_t *ulaw, size_t n);
 va_rc_t va_media_write_mark(va_buf_t *b, va_str_t stream_sid, va_str_t name);
 va_rc_t va_media_write_clear(va_buf_t *b, va_str_t stream_sid);
 
-/* From Twilio to server, for the simulator and for tests. */
+/*
+ * From Twilio to server, for the simulator and for tests.  Of start the three
+ * sids, sequence, encoding, rate, channels and params are written; inbound is
+ * media of the caller, timestamp in ms; echo is the return of a mark.
+ */
 va_rc_t va_media_write_connected(va_buf_t *b);
 va_rc_t va_media_write_start(va_buf_t *b, const va_media_msg_t *start);
 va_rc_t va_media_write_inbound(va_buf_t *b, va_str_t stream_sid,
                                uint64_t sequence, uint64_t chunk,
                                uint64_t timestamp, const uint8_t *ulaw,
                                size_t n);
-va_rc_t va_media_write_dtmf(va_buf_t *b, va_str_t stream_sid,
-                            uint64_t sequence, char digit);
-va_rc_t va_media_write_echo(va_buf_t *b, va_str_t stream_sid,
-                            uint64_t sequence, va_str_t name);
-va_rc_t va_media_write_stop(va_buf_t *b, va_str_t stream_sid,
-                            uint64_t sequence, va_str_t account_sid,
-                            va_str_t call_sid);
+va_rc_t va_media_write_dtmf(va_buf_t *b, va_str_t stream_sid, uint64_t sequence,
+                            char digit);
+va_rc_t va_media_write_echo(va_buf_t *b, va_str_t stream_sid, uint64_t sequence,
+                            va_str_t name);
+va_rc_t va_media_write_stop(va_buf_t *b, va_str_t stream_sid, uint64_t sequence,
+                            va_str_t account_sid, va_str_t call_sid);
 
 VA_END_DECLS
 

@@ -7,7 +7,8 @@
 #include "../base/va_base.h"
 #include "../base/va_buf.h"
 
-#define VA_JSON_DEPTH 32 /* deeper nesting is refused */
+#define VA_JSON_DEPTH 32     /* deeper nesting is refused */
+#define VA_JSON_VALUES 65536 /* a text of more values is refused */
 
 typedef struct yajl_val_s va_json_t; /* a value; yajl's tree node */
 
@@ -15,7 +16,10 @@ VA_BEGIN_DECLS
 
 /*
  * Parses a whole text.  Returns a tree for va_json_free, or NULL; then error,
- * of error_cap bytes, says in one line what was wrong.
+ * of error_cap bytes, says in one line what was wrong, without quoting the
+ * text.  All strings of a tree are UTF-8 without NUL: \u0000 and half a
+ * surrogate pair become U+FFFD, a text with raw bytes that are not UTF-8 is
+ * refused.
  */
 va_json_t *va_json_parse(va_str_t text, char *error, size_t error_cap);
 
@@ -23,14 +27,18 @@ void va_json_free(va_json_t *v);
 
 /*
  * Returns the member at a path of names separated by dots ("delta.content"),
- * a number meaning a place in an array ("choices.0"), or NULL.
+ * a number meaning a place in an array ("choices.0"), or NULL.  The empty
+ * path is v itself.  Of members of the same name the first counts.
  */
 va_json_t *va_json_at(va_json_t *v, const char *path);
 
-/* Returns a string member, or a view whose data is NULL. */
+/* Returns a string member, terminated, or a view whose data is NULL. */
 va_str_t va_json_str(va_json_t *v, const char *path);
 
-/* Returns a number member as text or string member holding one; else other. */
+/*
+ * Returns a member that is a number, or a string that holds one as Twilio's
+ * messages do; else other.
+ */
 double va_json_num(va_json_t *v, const char *path, double other);
 
 /* Returns a boolean member, else other. */

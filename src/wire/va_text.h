@@ -1,0 +1,24 @@
+/*
+ * Text from outside, which may or may not be UTF-8, one character at a time.
+ */
+#ifndef VA_TEXT_H
+#define VA_TEXT_H
+
+#include "../base/va_base.h"
+
+/* U+FFFD, which stands for what could not be read. */
+#define VA_TEXT_REPLACEMENT VA_STR("\xef\xbf\xbd")
+
+VA_BEGIN_DECLS
+
+/*
+ * Returns how many bytes the first character of s takes; s is not empty.
+ * *valid says whether it is one.  If not, the bytes are the longest beginning
+ * of a character, or a single byte, that one U+FFFD replaces (Unicode 15,
+ * section 3.9, "maximal subparts").
+ */
+size_t va_text_next(va_str_t s, bool *valid);
+
+VA_END_DECLS
+
+#endif
