@@ -19,8 +19,8 @@ typedef enum {
 
 /* How a provider was configured.  Views; empty means not set. */
 typedef struct {
-    va_str_t url;      /* base URL, e.g. "https://api.openai.com/v1" */
-    va_str_t key;      /* secret: sent, never logged */
+    va_str_t url; /* base URL, e.g. "https://api.openai.com/v1" */
+    va_str_t key; /* secret: sent, never logged */
     va_str_t model;
     va_str_t voice;
     va_str_t language; /* BCP 47, e.g. "en-US" */
@@ -40,14 +40,14 @@ typedef struct {
     va_ai_stage_t stage;
     const uint8_t *ulaw; /* STT: the utterance, mu-law 8000 Hz */
     size_t ulaw_len;
-    va_str_t context;    /* STT: what the assistant said last */
-    va_str_t prompt;     /* LLM: system prompt */
+    va_str_t context;                /* STT: what the assistant said last */
+    va_str_t prompt;                 /* LLM: system prompt */
     const va_ai_message_t *messages; /* LLM: oldest first */
     size_t message_count;
-    va_str_t text;       /* TTS */
-    va_str_t voice;      /* override the configuration when not empty */
+    va_str_t text;  /* TTS */
+    va_str_t voice; /* override the configuration when not empty */
     va_str_t language;
-    va_str_t call_sid;   /* names the user towards the provider */
+    va_str_t call_sid; /* names the user towards the provider */
 } va_ai_input_t;
 
 #define VA_AI_HEADERS 8
@@ -67,15 +67,15 @@ typedef struct {
     va_buf_t url;
     va_buf_t headers[VA_AI_HEADERS]; /* each "Name: value" */
     size_t header_count;
-    va_buf_t body;      /* empty when there are parts */
+    va_buf_t body; /* empty when there are parts */
     va_ai_part_t parts[VA_AI_PARTS];
     size_t part_count;
 } va_ai_request_t;
 
 typedef enum {
-    VA_AI_TEXT,   /* STT: the transcript; LLM: a piece of the reply */
-    VA_AI_AUDIO,  /* TTS: mu-law 8000 Hz */
-    VA_AI_HANGUP  /* LLM: the model called the tool "hang_up" */
+    VA_AI_TEXT,  /* STT: the transcript; LLM: a piece of the reply */
+    VA_AI_AUDIO, /* TTS: mu-law 8000 Hz */
+    VA_AI_HANGUP /* LLM: the model called the tool "hang_up" */
 } va_ai_event_type_t;
 
 typedef struct {
@@ -97,7 +97,8 @@ bool va_ai_known(va_str_t kind, va_ai_stage_t stage);
 /*
  * Builds the request of provider `kind` into *req, which is initialised here
  * and freed by va_ai_request_free in every case.  Returns VA_OK, VA_LIMIT
- * (over VA_AI_BODY_MAX), VA_NOMEM, or VA_INVALID for an unknown kind.
+ * (over VA_AI_BODY_MAX), VA_NOMEM, or VA_INVALID for an unknown kind, an input
+ * that lacks what its stage is about, or a URL or key that may not be sent.
  */
 va_rc_t va_ai_request(va_ai_request_t *req, va_str_t kind,
                       const va_ai_conf_t *conf, const va_ai_input_t *in);
@@ -105,8 +106,9 @@ va_rc_t va_ai_request(va_ai_request_t *req, va_str_t kind,
 void va_ai_request_free(va_ai_request_t *req);
 
 /*
- * Returns a reader for the response, or NULL without memory.  Nothing of conf
- * and in is kept.
+ * Returns a reader for the response, or NULL for an unknown kind or without
+ * memory.  conf and in may go afterwards; of them only a copy of the key is
+ * kept, to strike it from error texts, and wiped by va_ai_reader_free.
  */
 va_ai_reader_t *va_ai_reader_new(va_str_t kind, const va_ai_conf_t *conf,
                                  const va_ai_input_t *in, va_ai_event_pt out,
@@ -115,8 +117,7 @@ va_ai_reader_t *va_ai_reader_new(va_str_t kind, const va_ai_conf_t *conf,
 void va_ai_reader_free(va_ai_reader_t *r);
 
 /* Tells the reader status and Content-Type, before the body; once. */
-va_rc_t va_ai_reader_head(va_ai_reader_t *r, int status,
-                          va_str_t content_type);
+va_rc_t va_ai_reader_head(va_ai_reader_t *r, int status, va_str_t content_type);
 
 /* Feeds body bytes.  An error is final; va_ai_reader_error tells why. */
 va_rc_t va_ai_reader_feed(va_ai_reader_t *r, const uint8_t *data, size_t n);

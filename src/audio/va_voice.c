@@ -9,7 +9,9 @@
 
 #define MAGIC 4      /* bytes that tell a container */
 #define FRAME_MAX 16 /* bytes of a sample of 8 channels of 16 bits */
-#define BLOCK 512    /* samples converted at a time */
+#define COMPRESSED "the audio is compressed"
+#define TEXT "text instead of audio"
+#define BLOCK 512 /* samples converted at a time */
 
 typedef enum { SNIFFING, IN_HEADER, IN_SAMPLES, PASSING, ENDED } state_t;
 
@@ -247,29 +249,43 @@ static va_rc_t begin_raw(va_voice_t *v)
     return begin(v, 0);
 }
 
-/* Tells what the first bytes are, as soon as they can be nothing else. */
+/*
+ * Tells what the first bytes are, as soon as they can be nothing else.  What
+ * is listed would be noise to the caller; raw audio begins so less than once in
+ * ten million times.
+ */
 static va_rc_t sniff(va_voice_t *v)
 {
-    static const char magics[][MAGIC + 1] = {"RIFF", "OggS", "fLaC", "ID3"};
+    static const struct {
+        char magic[MAGIC + 1];
+        const char *error;
+    } known[] = {
+        {"RIFF", NULL},      {"OggS", COMPRESSED}, {"fLaC", COMPRESSED},
+        {"ID3", COMPRESSED}, {"{\"er", TEXT},      {"{\"de", TEXT},
+        {"<!DO", TEXT},      {"<!do", TEXT},       {"<htm", TEXT},
+        {"<HTM", TEXT},      {"<?xm", TEXT},
+    };
     size_t len = v->head.len;
+    bool open = false;
     size_t i;
 
-    for (i = 0; i < sizeof(magics) / sizeof(magics[0]); i++) {
-        size_t whole = strlen(magics[i]);
+    for (i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+        size_t whole = strlen(known[i].magic);
 
-        if (memcmp(v->head.data, magics[i], len < whole ? len : whole) != 0) {
+        if (memcmp(v->head.data, known[i].magic, len < whole ? len : whole) !=
+            0) {
             continue;
         }
         if (len < whole) {
-            return VA_OK;
+            open = true;
+        } else if (known[i].error != NULL) {
+            return fail(v, VA_INVALID, known[i].error);
+        } else {
+            v->state = IN_HEADER;
+            return read_header(v);
         }
-        if (i != 0) {
-            return fail(v, VA_INVALID, "the audio is compressed");
-        }
-        v->state = IN_HEADER;
-        return read_header(v);
     }
-    return begin_raw(v);
+    return open ? VA_OK : begin_raw(v);
 }
 
 static va_rc_t feed_head(va_voice_t *v, const uint8_t *data, size_t n)

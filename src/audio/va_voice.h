@@ -33,9 +33,9 @@ void va_voice_free(va_voice_t *v);
 
 /*
  * Feeds n bytes.  Returns VA_OK, VA_INVALID for a WAV that cannot be played or
- * (unless VA_VOICE_PCM) what is plainly a compressed file, VA_LIMIT for a WAV
- * whose header has no end (va_voice_error names why), VA_NOMEM, or what out
- * answered.  An error is final.
+ * (unless VA_VOICE_PCM) what is plainly a compressed file or a text, VA_LIMIT
+ * for a WAV whose header has no end (va_voice_error names why), VA_NOMEM, or
+ * what out answered.  An error is final.
  */
 va_rc_t va_voice_feed(va_voice_t *v, const uint8_t *data, size_t n);
 

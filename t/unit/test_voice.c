@@ -394,6 +394,8 @@ static void refuses_garbage(void **state)
     refuses(VA_VOICE_AUTO, 24000, "ID3\x03 and so on", 12, VA_INVALID);
     refuses(VA_VOICE_AUTO, 24000, "OggS and so on", 12, VA_INVALID);
     refuses(VA_VOICE_ULAW, 24000, "fLaC and so on", 12, VA_INVALID);
+    refuses(VA_VOICE_AUTO, 24000, "{\"error\":\"no\"}", 14, VA_INVALID);
+    refuses(VA_VOICE_AUTO, 24000, "<!DOCTYPE html>", 15, VA_INVALID);
     refuses(VA_VOICE_PCM, 100, "abcd", 4, VA_INVALID);
     header(&wav, VA_WAV_PCM, 1, 1000, 16, 0);
     va_buf_puts(&wav, "samples!");

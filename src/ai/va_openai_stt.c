@@ -1,0 +1,224 @@
+#include <stdlib.h>
+
+#include "../audio/va_g711.h"
+#include "../audio/va_wav.h"
+#include "../wire/va_json.h"
+#include "va_openai.h"
+
+#define BODY_MAX (256 * 1024)
+#define CONTEXT_MAX 800 /* bytes; models look at the last 224 tokens */
+#define BLOCK 1024
+
+typedef struct {
+    va_ai_reader_t *r;
+    va_buf_t body;
+} stt_t;
+
+static va_rc_t put_wav(va_buf_t *b, const uint8_t *ulaw, size_t n)
+{
+    uint8_t header[VA_WAV_HEADER];
+
+    if (n > VA_AI_BODY_MAX / 2) {
+        return VA_LIMIT;
+    }
+    va_wav_header(header, VA_WAV_PCM, VA_RATE, 1, (uint32_t)(2 * n));
+    va_buf_append(b, header, sizeof(header));
+    while (n != 0 && b->rc == VA_OK) {
+        size_t some = n < BLOCK ? n : BLOCK;
+        int16_t pcm[BLOCK];
+        uint8_t le[2 * BLOCK];
+        size_t i;
+
+        va_ulaw_decode(pcm, ulaw, some);
+        for (i = 0; i < some; i++) {
+            le[2 * i] = (uint8_t)pcm[i];
+            le[2 * i + 1] = (uint8_t)((uint16_t)pcm[i] >> 8);
+        }
+        va_buf_append(b, le, 2 * some);
+        ulaw += some;
+        n -= some;
+    }
+    return b->rc;
+}
+
+static va_rc_t put_part(va_ai_request_t *req, const char *name, va_str_t value)
+{
+    va_buf_t *b;
+
+    if (value.len == 0) {
+        return VA_OK;
+    }
+    b = va_ai_add_part(req, name, NULL, NULL);
+    return b != NULL ? va_buf_str(b, value) : VA_LIMIT;
+}
+
+/* Of "en-US" the interface wants "en". */
+static va_str_t primary_language(va_str_t tag, char lower[4])
+{
+    size_t n = 0;
+
+    while (n < tag.len && tag.data[n] != '-' && tag.data[n] != '_') {
+        char c = (char)(tag.data[n] | 0x20);
+
+        if (n == 3 || c < 'a' || c > 'z') {
+            return (va_str_t){NULL, 0};
+        }
+        lower[n++] = c;
+    }
+    return (va_str_t){lower, n >= 2 ? n : 0};
+}
+
+/* The last of what was said, beginning at a character. */
+static va_str_t last_words(va_str_t s)
+{
+    if (s.len > CONTEXT_MAX) {
+        s.data += s.len - CONTEXT_MAX;
+        s.len = CONTEXT_MAX;
+        while (s.len != 0 && ((unsigned char)s.data[0] & 0xc0) == 0x80) {
+            s.data++;
+            s.len--;
+        }
+    }
+    return s;
+}
+
+va_rc_t va_openai_stt_request(va_ai_request_t *req, const va_ai_conf_t *conf,
+                              const va_ai_input_t *in)
+{
+    char lower[4];
+    va_str_t language =
+        primary_language(va_openai_pick(in->language, conf->language), lower);
+    va_rc_t rc = va_openai_begin(req, conf, "/audio/transcriptions");
+    va_buf_t *file;
+
+    if (rc == VA_OK && in->ulaw_len == 0) {
+        rc = VA_INVALID;
+    }
+    if (rc != VA_OK) {
+        return rc;
+    }
+    file = va_ai_add_part(req, "file", "audio.wav", "audio/wav");
+    rc = file != NULL ? put_wav(file, in->ulaw, in->ulaw_len) : VA_LIMIT;
+    if (rc == VA_OK) {
+        rc = put_part(req, "model", conf->model);
+    }
+    if (rc == VA_OK) {
+        rc = put_part(req, "language", language);
+    }
+    if (rc == VA_OK) {
+        rc = put_part(req, "prompt", last_words(in->context));
+    }
+    return rc == VA_OK ? put_part(req, "response_format", VA_STR("json")) : rc;
+}
+
+static void *stt_create(va_ai_reader_t *r, const va_ai_conf_t *conf,
+                        const va_ai_input_t *in)
+{
+    stt_t *s = calloc(1, sizeof(*s));
+
+    (void)conf;
+    (void)in;
+    if (s != NULL) {
+        s->r = r;
+        va_buf_init(&s->body, BODY_MAX);
+    }
+    return s;
+}
+
+static void stt_destroy(void *self)
+{
+    stt_t *s = self;
+
+    va_buf_free(&s->body);
+    free(s);
+}
+
+/* Servers are known to send the JSON as text/html: only the body counts. */
+static va_rc_t stt_head(void *self, va_str_t content_type)
+{
+    (void)self;
+    (void)content_type;
+    return VA_OK;
+}
+
+static va_rc_t stt_feed(void *self, const uint8_t *data, size_t n)
+{
+    stt_t *s = self;
+    va_rc_t rc = va_buf_append(&s->body, data, n);
+
+    return rc == VA_OK ? VA_OK
+                       : va_ai_reader_fail(s->r, rc, "no room for the answer");
+}
+
+static bool is_space(char c)
+{
+    return (unsigned char)c <= ' ' || c == 0x7f;
+}
+
+/* Some servers put every segment on a line of its own. */
+static va_str_t one_line(va_buf_t *b, va_str_t text)
+{
+    size_t i;
+
+    for (i = 0; i < text.len; i++) {
+        if (!is_space(text.data[i])) {
+            va_buf_append(b, text.data + i, 1);
+        } else if (b->len != 0 && b->data[b->len - 1] != ' ') {
+            va_buf_puts(b, " ");
+        }
+    }
+    if (b->len != 0 && b->data[b->len - 1] == ' ') {
+        b->len--;
+    }
+    return va_buf_view(b);
+}
+
+static va_rc_t tell(stt_t *s, va_json_t *v)
+{
+    va_str_t text = va_json_str(v, "text");
+    double confidence = va_json_num(v, "confidence", -1);
+    va_buf_t line;
+    va_rc_t rc;
+
+    va_buf_init(&line, BODY_MAX);
+    if (va_ai_has_error(v) && va_ai_error_message(&line, v)) {
+        rc = va_ai_reader_fail(s->r, VA_FAILED, "%s", line.data);
+    } else if (text.data == NULL) {
+        rc = va_ai_reader_fail(s->r, VA_INVALID, "the answer has no text");
+    } else {
+        text = one_line(&line, text);
+        if (!(confidence >= 0 && confidence <= 1)) {
+            confidence = -1;
+        }
+        rc = line.rc != VA_OK
+                 ? va_ai_reader_fail(s->r, line.rc, "out of memory")
+                 : va_ai_emit(s->r, VA_AI_TEXT, text, (float)confidence);
+    }
+    va_buf_free(&line);
+    return rc;
+}
+
+static va_rc_t stt_finish(void *self)
+{
+    stt_t *s = self;
+    char why[128];
+    va_json_t *v = va_json_parse(va_buf_view(&s->body), why, sizeof(why));
+    va_rc_t rc;
+
+    if (v == NULL) {
+        return va_ai_reader_fail(s->r, VA_INVALID, "the answer is not JSON: %s",
+                                 why);
+    }
+    rc = tell(s, v);
+    va_json_free(v);
+    return rc;
+}
+
+const va_ai_reader_ops_t va_openai_stt_reader = {
+    .body_max = BODY_MAX,
+    .create = stt_create,
+    .destroy = stt_destroy,
+    .head = stt_head,
+    .feed = stt_feed,
+    .finish = stt_finish,
+};

@@ -1,0 +1,212 @@
+#include <stdlib.h>
+#include <strings.h>
+
+#include "../audio/va_voice.h"
+#include "va_openai.h"
+
+#define BODY_MAX (32 * 1024 * 1024) /* over ten minutes of 24 kHz */
+#define RATE_DEFAULT 24000
+#define ERROR_TEXT_MAX 2048
+
+typedef struct {
+    va_ai_reader_t *r;
+    va_voice_format_t format;
+    unsigned rate;
+    va_voice_t *voice;
+    bool compressed; /* the answer says that it may be MP3 or AAC */
+    bool as_text;    /* the answer is a message, not audio */
+    uint8_t first;   /* the first byte, kept to judge it with the second */
+    size_t fed;
+    bool spoken;
+    va_buf_t text;
+} tts_t;
+
+va_rc_t va_openai_tts_request(va_ai_request_t *req, const va_ai_conf_t *conf,
+                              const va_ai_input_t *in)
+{
+    va_rc_t rc = va_openai_begin(req, conf, "/audio/speech");
+    va_str_t voice = va_openai_pick(in->voice, conf->voice);
+
+    if (rc == VA_OK && in->text.len == 0) {
+        rc = VA_INVALID;
+    }
+    if (rc == VA_OK) {
+        rc =
+            va_ai_add_header(req, "Content-Type: ", VA_STR("application/json"));
+    }
+    va_buf_puts(&req->body, "{");
+    if (conf->model.len != 0) {
+        va_openai_field(&req->body, "model", conf->model);
+    }
+    if (voice.len != 0) {
+        va_openai_field(&req->body, "voice", voice);
+    }
+    va_openai_field(&req->body, "input", in->text);
+    va_openai_field(&req->body, "response_format",
+                    va_openai_pick(conf->format, VA_STR("pcm")));
+    va_buf_puts(&req->body, "}");
+    return rc;
+}
+
+static void *tts_create(va_ai_reader_t *r, const va_ai_conf_t *conf,
+                        const va_ai_input_t *in)
+{
+    tts_t *t = calloc(1, sizeof(*t));
+
+    (void)in;
+    if (t != NULL) {
+        t->r = r;
+        t->rate = conf->rate != 0 ? conf->rate : RATE_DEFAULT;
+        t->format = va_str_eq(conf->format, VA_STR("ulaw")) ? VA_VOICE_ULAW
+                                                            : VA_VOICE_AUTO;
+        va_buf_init(&t->text, ERROR_TEXT_MAX);
+    }
+    return t;
+}
+
+static void tts_destroy(void *self)
+{
+    tts_t *t = self;
+
+    va_voice_free(t->voice);
+    va_buf_free(&t->text);
+    free(t);
+}
+
+static va_rc_t speak(void *ctx, const uint8_t *ulaw, size_t n)
+{
+    tts_t *t = ctx;
+
+    t->spoken = true;
+    return va_ai_emit(t->r, VA_AI_AUDIO, (va_str_t){(const char *)ulaw, n}, -1);
+}
+
+/* Reads the parameter of "audio/pcm;rate=22050"; 0 when there is none. */
+static unsigned rate_of(va_str_t type)
+{
+    static const char name[] = "rate=";
+    const size_t len = sizeof(name) - 1;
+    unsigned rate = 0;
+    size_t i;
+
+    for (i = 1; i + len <= type.len; i++) {
+        if ((type.data[i - 1] == ';' || type.data[i - 1] == ' ') &&
+            strncasecmp(type.data + i, name, len) == 0) {
+            break;
+        }
+    }
+    i += len;
+    if (i < type.len && type.data[i] == '"') {
+        i++;
+    }
+    for (; i < type.len && type.data[i] >= '0' && type.data[i] <= '9'; i++) {
+        rate = rate * 10 + (unsigned)(type.data[i] - '0');
+        if (rate > 1000000) {
+            return 0;
+        }
+    }
+    return rate;
+}
+
+static va_rc_t tts_head(void *self, va_str_t content_type)
+{
+    static const char *const codecs[] = {"audio/mpeg", "audio/mp3",
+                                         "audio/aac"};
+    static const char *const ulaws[] = {"audio/basic", "audio/pcmu",
+                                        "audio/x-mulaw"};
+    tts_t *t = self;
+    unsigned rate = rate_of(content_type);
+    size_t i;
+
+    t->as_text = va_ai_type_is(content_type, "application/json") ||
+                 va_ai_type_is(content_type, "application/problem+json") ||
+                 (content_type.len > 5 &&
+                  strncasecmp(content_type.data, "text/", 5) == 0);
+    for (i = 0; i < sizeof(codecs) / sizeof(codecs[0]); i++) {
+        t->compressed = t->compressed || va_ai_type_is(content_type, codecs[i]);
+    }
+    for (i = 0; i < sizeof(ulaws) / sizeof(ulaws[0]); i++) {
+        if (va_ai_type_is(content_type, ulaws[i])) {
+            t->format = VA_VOICE_ULAW;
+        }
+    }
+    t->voice = va_voice_new(t->format, rate != 0 ? rate : t->rate, speak, t);
+    return t->voice != NULL
+               ? VA_OK
+               : va_ai_reader_fail(t->r, VA_NOMEM, "out of memory");
+}
+
+/* Returns whether the first bytes are the mark of a frame of MP3 or AAC. */
+static bool begins_compressed(tts_t *t, const uint8_t *data, size_t n)
+{
+    size_t i;
+
+    for (i = 0; i < n && t->fed < 2; i++) {
+        if (t->fed++ == 0) {
+            t->first = data[i];
+        } else if (t->first == 0xff && (data[i] & 0xe0) == 0xe0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static va_rc_t tts_feed(void *self, const uint8_t *data, size_t n)
+{
+    tts_t *t = self;
+    va_rc_t rc;
+
+    if (t->as_text) {
+        size_t room = t->text.max - t->text.len;
+
+        rc = va_buf_append(&t->text, data, n < room ? n : room);
+        return rc == VA_OK ? VA_OK
+                           : va_ai_reader_fail(t->r, rc, "out of memory");
+    }
+    if (t->compressed && begins_compressed(t, data, n)) {
+        return va_ai_reader_fail(t->r, VA_INVALID, "the audio is compressed");
+    }
+    rc = va_voice_feed(t->voice, data, n);
+    return rc == VA_OK
+               ? VA_OK
+               : va_ai_reader_fail(t->r, rc, "%s", va_voice_error(t->voice));
+}
+
+static va_rc_t fail_text(tts_t *t)
+{
+    va_buf_t message;
+
+    va_buf_init(&message, ERROR_TEXT_MAX);
+    if (va_ai_error_body(&message, va_buf_view(&t->text))) {
+        va_ai_reader_fail(t->r, VA_FAILED, "text instead of audio: %s",
+                          message.data);
+    }
+    va_buf_free(&message);
+    return va_ai_reader_fail(t->r, VA_FAILED, "text instead of audio");
+}
+
+static va_rc_t tts_finish(void *self)
+{
+    tts_t *t = self;
+    va_rc_t rc;
+
+    if (t->as_text) {
+        return fail_text(t);
+    }
+    rc = va_voice_finish(t->voice);
+    if (rc != VA_OK) {
+        return va_ai_reader_fail(t->r, rc, "%s", va_voice_error(t->voice));
+    }
+    return t->spoken
+               ? VA_OK
+               : va_ai_reader_fail(t->r, VA_FAILED, "the answer has no audio");
+}
+
+const va_ai_reader_ops_t va_openai_tts_reader = {
+    .body_max = BODY_MAX,
+    .create = tts_create,
+    .destroy = tts_destroy,
+    .head = tts_head,
+    .feed = tts_feed,
+    .finish = tts_finish,
+};
