@@ -4,6 +4,7 @@
 # Everything it makes is below build/ and t/node_modules/.
 
 set -euo pipefail
+shopt -s inherit_errexit
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 build=$root/build
@@ -317,9 +318,10 @@ build_module_source() {
 }
 
 # Prints the folder of nginx's whole source at the version of the installed
-# package; the package of headers has none.
+# package; the package of headers has none.  Where a mirror lacks the source
+# of that very revision, another one of the same upstream version serves.
 nginx_source() {
-    local version dir
+    local version revisions revision dir
     version=$(dpkg-query -W -f '${source:Version}' nginx-dev) ||
         die "nginx-dev is not installed: run ./build.sh deps"
     dir=$build/apt/source-$version
@@ -327,12 +329,18 @@ nginx_source() {
         rm -rf "$dir"
         archives | sed "s|.*|deb-src [signed-by=$keyring] & main|" |
             private_lists "source-$version"
-        (cd "$dir" && logged apt-source.log private_apt "source-$version" \
-            apt-get source "nginx=$version")
+        revisions=$(private_apt "source-$version" apt-cache showsrc nginx |
+            sed -n "s/^Version: \(${version%-*}-.*\)/\1/p" | sort -Vr)
+        for revision in $version $revisions; do
+            (cd "$dir" && private_apt "source-$version" apt-get source \
+                "nginx=$revision") >"$log/apt-source.log" 2>&1 && break
+        done
+        [ -f "$(echo "$dir"/nginx-*/src/core/nginx.h)" ] ||
+            die "no source of nginx $version to be had, see $log/apt-source.log"
         rm -rf "$dir/lists" "$dir/cache"
         touch "$dir/.complete"
     fi
-    printf '%s' "$dir"/nginx-*/
+    echo "$dir"/nginx-*/
 }
 
 sanitizers="-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer"

@@ -1,0 +1,183 @@
+#!/usr/bin/env bash
+#
+# Runs the tests in stages, or the stages named.  build.sh test calls it when
+# everything that it needs is installed.  Details go to build/log; the last
+# line sums up all stages.
+
+set -euo pipefail
+
+# shellcheck source=build.sh
+VOICEAI_SOURCED=1 . "$(dirname "$0")/../build.sh"
+
+nginx=${VOICEAI_NGINX:-$(nginx_binary)}
+stages=(build tree style analysis clang units memory fuzz server sanitize)
+
+# count PASSED FAILED: adds to the result of the stage that runs.
+count() {
+    printf '%s %s\n' "$1" "$2" >>"$log/$stage.count"
+}
+
+# Runs a command as one test with its output in a log of its own.
+check() {
+    local label=$1 file=$log/$stage-${1//[^a-zA-Z0-9]/-}.log
+    shift
+    if "$@" >"$file" 2>&1; then
+        count 1 0
+    else
+        count 0 1
+        say "  not ok: $label"
+        tail -n 30 "$file" | sed 's/^/    /'
+    fi
+}
+
+# Adds up what a log of TAP has to say.  A test that was skipped was not done.
+count_tap() {
+    local bad='^not ok|^ok.*# *(skip|SKIP)|^Bail out!'
+    count "$(grep -E '^ok' "$1" | grep -cvE "$bad" || true)" \
+        "$(grep -cE "$bad" "$1" || true)"
+    grep -E -A 12 "$bad" "$1" | head -n 60 | sed 's/^/  /' || true
+}
+
+stage_build() {
+    check "release build" build_release
+    check "loads into $("$nginx" -v 2>&1 | sed 's/.*: //')" \
+        check_loads "$nginx" "$release/$module.so"
+}
+
+stage_tree() {
+    local file=$log/tree.log
+    "$root/t/check-tree.sh" "$release" >"$file" 2>&1 || true
+    count_tap "$file"
+    grep '^# \./' "$file" || true
+    grep -q '^1\.\.' "$file"
+}
+
+stage_style() {
+    local sources scripts
+    mapfile -t sources < <(find "$root/src" "$root/t" -name '*.[ch]' \
+        -not -path '*/node_modules/*' | sort)
+    check "clang-format" clang-format --dry-run -Werror "${sources[@]}"
+    mapfile -t scripts < <(find "$root/src" "$root/t" -name '*.sh' \
+        -not -path '*/node_modules/*' | sort)
+    check "shellcheck" shellcheck -x "$root/build.sh" "$root/.ci/run" \
+        "${scripts[@]}"
+}
+
+stage_analysis() {
+    local tree=$build/nginx-dev
+    check "cppcheck of the core" cppcheck --quiet -j"$jobs" --std=c11 \
+        --enable=warning,performance,portability --inline-suppr \
+        --error-exitcode=1 -D_GNU_SOURCE "$root/src"
+    check "cppcheck of the module" cppcheck --quiet -j"$jobs" \
+        --enable=warning,portability --inline-suppr --error-exitcode=1 \
+        --max-configs=2 --suppress='*:*nginx-dev*' -I "$tree/tree/src/core" \
+        -I "$tree/tree/src/event" -I "$tree/tree/src/http" \
+        -I "$tree/tree/src/os/unix" -I "$tree/objs" \
+        -I "$tree/tree/src/http/modules" -I "$tree/tree/src/http/v2" \
+        "$root/$module"
+}
+
+stage_clang() {
+    check "everything compiles with clang" core "$build/clang" all CC=clang
+    check "the unit tests compile with clang" core "$build/clang" units CC=clang
+}
+
+# Runs the unit tests of the build $1 and counts them.
+units() {
+    local dir=$1 file=$log/$stage.log rc=0 failed
+    shift
+    core "$dir" units "$@"
+    make -s -C "$root/src" BUILD="$dir" CC=gcc check "$@" >"$file" 2>&1 || rc=$?
+    failed=$(grep -c '^\[  FAILED  \] [^t0-9]' "$file" || true)
+    [ $rc -eq 0 ] || [ "$failed" -gt 0 ] || failed=1
+    count "$(awk '/^\[  PASSED  \]/ { n += $4 } END { print n + 0 }' "$file")" \
+        "$failed"
+    [ "$failed" -eq 0 ] ||
+        grep -E -B 3 -A 12 '^\[  (FAILED|ERROR)|ERROR:|runtime error' "$file" |
+        head -n 60 | sed 's/^/  /'
+}
+
+stage_units() {
+    export UBSAN_OPTIONS=print_stacktrace=1
+    units "$build/sanitize" CFLAGS="-O1 -g" CFLAGS_EXTRA="$sanitizers" \
+        LDFLAGS_EXTRA="$sanitizers"
+}
+
+stage_memory() {
+    units "$release" RUN="valgrind --quiet --error-exitcode=99 \
+        --leak-check=full --errors-for-leak-kinds=definite,indirect,possible"
+}
+
+stage_fuzz() {
+    local names name
+    names=$(build_fuzzers)
+    for name in $names; do
+        check "$name" run_fuzzer "$name" "${FUZZ_SECONDS:-5}"
+    done
+}
+
+# prove_all BUILD BINARY: the server's tests against that server.
+prove_all() {
+    local dir=$build/prove-$stage file=$log/$stage.log rc=0
+    mkdir -p "$dir"
+    (cd "$dir" && VOICEAI_BUILD=$1 TEST_NGINX_BINARY=$2 \
+        prove --verbose --jobs "$jobs" --timer -I "$root/t/lib" \
+        "$root"/t/*.t) >"$file" 2>&1 || rc=$?
+    count_tap "$file"
+    [ $rc -eq 0 ] || grep -q '^not ok' "$file" || {
+        count 0 1
+        tail -n 40 "$file" | sed 's/^/  /'
+    }
+}
+
+stage_server() {
+    prove_all "$release" "$nginx"
+}
+
+# The same again with the sanitizers in server, module and programs.
+stage_sanitize() {
+    check "sanitizer build" build_sanitize
+    export TEST_NGINX_TIMEOUT=10
+    prove_all "$build/sanitize" "$build/sanitize/nginx"
+}
+
+# Runs a stage in a shell of its own, so that whatever ends it ends only that.
+run_stage() {
+    local rc=0 begin=$SECONDS passed failed
+    stage=$1
+    : >"$log/$stage.count"
+    set +e
+    (
+        set -e
+        "stage_$stage"
+    )
+    rc=$?
+    set -e
+    read -r passed failed < <(awk '{ p += $1; f += $2 }
+        END { print p + 0, f + 0 }' "$log/$stage.count")
+    [ $rc -eq 0 ] || [ "$failed" -gt 0 ] || failed=1
+    printf '%-9s %5d passed, %d failed  (%d s)\n' "$stage" "$passed" "$failed" \
+        $((SECONDS - begin))
+    total_passed=$((total_passed + passed))
+    total_failed=$((total_failed + failed))
+}
+
+total_passed=0
+total_failed=0
+mkdir -p "$log"
+
+for stage in "${@:-${stages[@]}}"; do
+    declare -F "stage_$stage" >/dev/null ||
+        die "no such stage: $stage (there are: ${stages[*]})"
+done
+
+for stage in "${@:-${stages[@]}}"; do
+    run_stage "$stage"
+    if [ "$total_failed" -gt 0 ]; then
+        say "test: stage $stage failed, see $log"
+        break
+    fi
+done
+
+say "$total_passed passed, $total_failed failed"
+[ "$total_failed" -eq 0 ] && [ "$total_passed" -gt 0 ]
