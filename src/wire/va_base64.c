@@ -61,16 +61,16 @@ size_t va_base64_encode(char *out, const uint8_t *in, size_t n)
  */
 static bool va_base64_groups(uint8_t *out, const uint8_t *in, size_t n)
 {
-    uint32_t a, b, c, d, v;
     uint32_t seen = 0;
 
     for (; n >= 4; n -= 4, in += 4, out += 3) {
-        a = va_base64_values[in[0]];
-        b = va_base64_values[in[1]];
-        c = va_base64_values[in[2]];
-        d = va_base64_values[in[3]];
+        uint32_t a = va_base64_values[in[0]];
+        uint32_t b = va_base64_values[in[1]];
+        uint32_t c = va_base64_values[in[2]];
+        uint32_t d = va_base64_values[in[3]];
+        uint32_t v = a << 18 | b << 12 | c << 6 | d;
+
         seen |= a | b | c | d;
-        v = a << 18 | b << 12 | c << 6 | d;
         out[0] = (uint8_t)(v >> 16);
         out[1] = (uint8_t)(v >> 8);
         out[2] = (uint8_t)v;

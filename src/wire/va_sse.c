@@ -73,7 +73,10 @@ static va_rc_t va_sse_field(va_sse_t *s, va_str_t name, va_str_t value)
         va_buf_reset(&s->event);
         return va_buf_str(&s->event, value);
     }
-    /* Ids and retry times matter to a client that reconnects; we never do. */
+    /*
+     * Comments come here with an empty name.  Ids and retry times matter to a
+     * client that reconnects; we never do.
+     */
     return VA_OK;
 }
 
@@ -95,9 +98,6 @@ static va_rc_t va_sse_line(va_sse_t *s, va_str_t line)
         return va_sse_dispatch(s);
     }
     colon = memchr(line.data, ':', line.len);
-    if (colon == line.data) {
-        return VA_OK;
-    }
     if (colon != NULL) {
         value.data = colon + 1;
         value.len = line.len - (size_t)(value.data - line.data);

@@ -37,7 +37,7 @@ struct va_ws {
     uint8_t opcode;       /* of the message; 0 outside one */
     bool client;
     bool delivered; /* message was handed out and is to be emptied */
-    va_utf8_t utf8; /* of a text message so far */
+    va_utf8_t utf8; /* of a text message so far; done between messages */
     uint8_t key[4];
     uint8_t phase; /* of the key at the next payload byte */
     uint8_t control_len;
@@ -55,12 +55,12 @@ static const bool va_ws_first_ok[256][2] = {
     [VA_WS_CONTINUATION] = {false, true},
     [VA_WS_TEXT] = {true, false},
     [VA_WS_BINARY] = {true, false},
-    [VA_WS_FIN | VA_WS_CONTINUATION] = {false, true},
-    [VA_WS_FIN | VA_WS_TEXT] = {true, false},
-    [VA_WS_FIN | VA_WS_BINARY] = {true, false},
-    [VA_WS_FIN | VA_WS_CLOSE] = {true, true},
-    [VA_WS_FIN | VA_WS_PING] = {true, true},
-    [VA_WS_FIN | VA_WS_PONG] = {true, true},
+    [VA_WS_FIN + VA_WS_CONTINUATION] = {false, true},
+    [VA_WS_FIN + VA_WS_TEXT] = {true, false},
+    [VA_WS_FIN + VA_WS_BINARY] = {true, false},
+    [VA_WS_FIN + VA_WS_CLOSE] = {true, true},
+    [VA_WS_FIN + VA_WS_PING] = {true, true},
+    [VA_WS_FIN + VA_WS_PONG] = {true, true},
 };
 
 va_ws_t *va_ws_new(va_ws_role_t role, size_t max_message)
@@ -149,7 +149,6 @@ static va_rc_t va_ws_take_first(va_ws_t *ws, uint8_t c)
     ws->control_len = 0;
     if ((c & VA_WS_CONTROL) == 0 && ws->opcode == 0) {
         ws->opcode = c & VA_WS_OPCODE;
-        memset(&ws->utf8, 0, sizeof(ws->utf8));
     }
     ws->state = VA_WS_AT_SECOND;
     return VA_AGAIN;

@@ -44,7 +44,7 @@ typedef struct {
     va_ws_opcode_t opcode; /* never VA_WS_CONTINUATION */
     uint8_t *data;         /* of a close: the reason, UTF-8 */
     size_t len;
-    uint16_t close_code;   /* of a close; VA_WS_CLOSE_NO_STATUS if none */
+    uint16_t close_code; /* of a close; VA_WS_CLOSE_NO_STATUS if none */
 } va_ws_event_t;
 
 typedef struct va_ws va_ws_t;

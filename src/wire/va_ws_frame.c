@@ -15,21 +15,20 @@ size_t va_ws_header(uint8_t out[VA_WS_HEADER_MAX], va_ws_opcode_t opcode,
                     uint64_t len, const uint8_t mask[4])
 {
     size_t n = 2;
-    int shift = 0;
+    unsigned extended = 0; /* bytes of length after the second byte */
 
     out[0] = (uint8_t)(VA_WS_FIN | opcode);
     if (len < 126) {
         out[1] = (uint8_t)len;
     } else if (len <= UINT16_MAX) {
         out[1] = 126;
-        shift = 16;
+        extended = 2;
     } else {
         out[1] = 127;
-        shift = 64;
+        extended = 8;
     }
-    while (shift > 0) {
-        shift -= 8;
-        out[n++] = (uint8_t)(len >> shift);
+    for (; extended > 0; extended--) {
+        out[n++] = (uint8_t)(len >> (8 * (extended - 1)));
     }
     if (mask != NULL) {
         out[1] |= VA_WS_MASKED;

@@ -45,21 +45,29 @@ static va_rc_t on_event(void *ctx, va_str_t event, va_str_t data)
     return ++o->events < 20 ? VA_OK : VA_FAILED;
 }
 
+/* Feeds from memory of exactly the size, so that over-reads show. */
+static va_rc_t feed(va_sse_t *s, const uint8_t *data, size_t n)
+{
+    char *copy = malloc(n);
+    va_rc_t rc;
+
+    must(copy != NULL);
+    memcpy(copy, data, n);
+    rc = va_sse_feed(s, copy, n);
+    free(copy);
+    return rc;
+}
+
 static va_rc_t run(outcome_t *o, const uint8_t *data, size_t size, size_t piece)
 {
     va_sse_t *s = va_sse_new(LIMIT, on_event, o);
     va_rc_t rc = VA_OK;
     size_t at, n;
-    char *copy;
 
     must(s != NULL);
     for (at = 0; at < size && rc == VA_OK; at += n) {
         n = piece < size - at ? piece : size - at;
-        copy = malloc(n);
-        must(copy != NULL);
-        memcpy(copy, data + at, n);
-        rc = va_sse_feed(s, copy, n);
-        free(copy);
+        rc = feed(s, data + at, n);
     }
     if (rc == VA_OK) {
         rc = va_sse_finish(s);

@@ -238,6 +238,14 @@ static void test_again(void **state)
         }
     }
     assert_int_equal(va_sse_feed(s, NULL, 0), VA_OK);
+
+    /* A carriage return of the last stream does not eat a newline of this. */
+    r.len = 0;
+    r.text[0] = '\0';
+    assert_int_equal(feed(s, "data: a\r", 8), VA_OK);
+    assert_int_equal(va_sse_finish(s), VA_OK);
+    assert_int_equal(feed(s, "\n\xef\xbb\277data: b\n\n", 13), VA_OK);
+    assert_string_equal(r.text, "message(a)");
     va_sse_free(s);
     va_sse_free(NULL);
 }
