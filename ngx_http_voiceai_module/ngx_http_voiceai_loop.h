@@ -181,6 +181,7 @@ struct ngx_http_voiceai_loop_s {
     ngx_msec_t                  heard;
     ngx_msec_t                  due;      /* timer of libcurl */
     ngx_uint_t                  due_set;
+    ngx_uint_t                  more;     /* commands, than were done */
 };
 
 
@@ -209,6 +210,9 @@ typedef struct {
     ngx_uint_t                  nloops;
     ngx_http_voiceai_loop_t     loops[NGX_HTTP_VOICEAI_LOOPS];
 } ngx_http_voiceai_transport_t;
+
+
+VA_BEGIN_DECLS
 
 
 extern ngx_http_voiceai_transport_t  ngx_http_voiceai_transport;
@@ -260,6 +264,9 @@ ngx_http_voiceai_job_t *ngx_http_voiceai_job_create(
     ngx_log_t *log);
 void ngx_http_voiceai_job_forget(ngx_http_voiceai_job_t *job);
 void ngx_http_voiceai_job_free(ngx_http_voiceai_job_t *job);
+
+
+VA_END_DECLS
 
 
 #endif /* _NGX_HTTP_VOICEAI_LOOP_H_INCLUDED_ */

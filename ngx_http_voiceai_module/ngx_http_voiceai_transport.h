@@ -71,6 +71,8 @@ typedef ngx_int_t (*ngx_http_voiceai_result_pt)(void *data,
     ngx_http_voiceai_job_t *job, ngx_http_voiceai_result_t *result);
 
 
+VA_BEGIN_DECLS
+
 /* Per worker: after the fork, and before the worker goes. */
 ngx_int_t ngx_http_voiceai_transport_init(ngx_cycle_t *cycle);
 void ngx_http_voiceai_transport_exit(ngx_cycle_t *cycle);
@@ -104,6 +106,8 @@ typedef struct {
 } ngx_http_voiceai_transport_stat_t;
 
 void ngx_http_voiceai_transport_stat(ngx_http_voiceai_transport_stat_t *stat);
+
+VA_END_DECLS
 
 
 #endif /* _NGX_HTTP_VOICEAI_TRANSPORT_H_INCLUDED_ */

@@ -15,6 +15,9 @@
 
 #define NGX_HTTP_VOICEAI_EVENTS       64
 
+/* commands carried out before transfers get their turn again */
+#define NGX_HTTP_VOICEAI_COMMANDS     32
+
 /* deadlines, and the signs of a leaving worker, are looked at this often */
 #define NGX_HTTP_VOICEAI_TICK         100
 
@@ -162,10 +165,17 @@ ngx_http_voiceai_loop_run(void *data, ngx_log_t *log)
 static void
 ngx_http_voiceai_loop_commands(ngx_http_voiceai_loop_t *loop)
 {
-    ngx_uint_t               commands;
+    ngx_uint_t               n, commands;
     ngx_http_voiceai_job_t  *job;
 
-    while ((job = ngx_http_voiceai_next_job(loop, &commands)) != NULL) {
+    for (n = 0; n < NGX_HTTP_VOICEAI_COMMANDS; n++) {
+
+        job = ngx_http_voiceai_next_job(loop, &commands);
+
+        if (job == NULL) {
+            loop->more = 0;
+            return;
+        }
 
         if (commands & NGX_HTTP_VOICEAI_CMD_CANCEL) {
             ngx_http_voiceai_transfer_fail(job, "cancelled");
@@ -177,6 +187,8 @@ ngx_http_voiceai_loop_commands(ngx_http_voiceai_loop_t *loop)
             ngx_http_voiceai_transfer_resume(job);
         }
     }
+
+    loop->more = 1;
 }
 
 
@@ -188,7 +200,7 @@ ngx_http_voiceai_loop_wait(ngx_http_voiceai_loop_t *loop)
     struct epoll_event  list[NGX_HTTP_VOICEAI_EVENTS];
 
     now = ngx_http_voiceai_msec();
-    timeout = NGX_HTTP_VOICEAI_TICK;
+    timeout = loop->more ? 0 : NGX_HTTP_VOICEAI_TICK;
 
     if (loop->due_set) {
         if ((ngx_msec_int_t) (loop->due - now) <= 0) {

@@ -302,7 +302,7 @@ ngx_http_voiceai_push_end(ngx_http_voiceai_job_t *job, ngx_uint_t failed,
     msg->result.confidence = -1;
     msg->result.status = status;
     msg->result.total = now - job->submitted;
-    msg->result.first = (job->answered ? job->first : now) - job->submitted;
+    msg->result.first = job->answered ? job->first - job->submitted : 0;
 
     ngx_http_voiceai_lock();
 
