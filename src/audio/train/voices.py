@@ -1,0 +1,178 @@
+"""Recorded and synthesised voices, cut to speech.
+
+Recordings are those of Debian packages, unpacked below a root directory;
+voices of flite are synthesised on the spot from sentences made up here.
+"""
+import os
+import random
+import subprocess
+import wave
+
+import numpy as np
+
+RATE = 8000
+HOP = 40  # samples between two measurements of the level
+
+SOUNDS = "usr/share/asterisk/sounds/"
+TESTDATA = "usr/share/pocketsphinx/test/data/"
+RECORDED = {
+    "allison": SOUNDS + "en_US_f_Allison",
+    "allison-es": SOUNDS + "es_MX_f_Allison",
+    "june": SOUNDS + "fr_CA_f_June",
+    "carlo": SOUNDS + "it_IT_m_Carlo",
+    "menardi": SOUNDS + "it_IT_f_Menardi",
+    "ivrvoice": SOUNDS + "ru_RU_f_IvrvoiceRU",
+    "librivox": TESTDATA + "librivox",
+    "cards": TESTDATA + "cards",
+}
+SYNTHETIC = ("kal", "awb", "rms", "slt")
+NOT_SPEECH = ("silence/", "beep", "2tone", "tt-monkeys")
+
+WHO = ("I", "we", "they", "my sister", "the driver", "your office",
+       "a neighbour", "both of us", "Mister Shaw", "nobody")
+DID = ("would like", "need", "asked for", "forgot", "cannot find", "changed",
+       "are waiting for", "have to cancel", "already paid", "saw")
+WHAT = ("an appointment", "two large pizzas", "the invoice", "a taxi",
+        "the blue folder", "this number", "a refund", "the next train",
+        "her prescription", "four tickets", "that address", "some help")
+WHEN = ("on Thursday", "at half past six", "before noon", "tomorrow evening",
+        "this week", "in a few minutes", "by the fifth of July", "again",
+        "as soon as possible", "for the children", "", "")
+SHORT = ("yes", "no", "okay", "thank you", "hello?", "seven", "five six",
+         "what?", "please", "uh huh", "stop", "maybe later", "goodbye",
+         "right", "hold on", "sure", "I think so", "not today")
+
+
+def sentences(count, rng):
+    """Short answers, numbers and whole sentences."""
+    out = []
+    for _ in range(count):
+        kind = rng.random()
+        if kind < 0.25:
+            out.append(rng.choice(SHORT))
+        elif kind < 0.4:
+            out.append(" ".join(rng.choice("0123456789")
+                                for _ in range(rng.randint(2, 9))))
+        else:
+            out.append(" ".join(rng.choice(part)
+                                for part in (WHO, DID, WHAT, WHEN)) + ".")
+    return out
+
+
+def resample(x, old, new):
+    """Change the rate by way of the spectrum; old and new in samples/s."""
+    if old == new:
+        return x
+    count = max(1, int(round(len(x) * new / old)))
+    spectrum = np.fft.rfft(x)
+    bins = count // 2 + 1
+    if bins <= len(spectrum):
+        spectrum = spectrum[:bins]
+    else:
+        spectrum = np.pad(spectrum, (0, bins - len(spectrum)))
+    return np.fft.irfft(spectrum, count) * (count / len(x))
+
+
+def levels(x):
+    """Level in dB below full scale every HOP samples, over 20 ms."""
+    total = np.concatenate([[0.0], np.cumsum(x * x)])
+    middle = np.arange(len(x) // HOP) * HOP + HOP // 2
+    low = np.clip(middle - 80, 0, len(x))
+    high = np.clip(middle + 80, 0, len(x))
+    power = (total[high] - total[low]) / np.maximum(1, high - low)
+    return 10 * np.log10(power / 32768.0 ** 2 + 1e-12)
+
+
+def find_speech(x):
+    """Return the stretches of speech, [begin, end) in samples, and its RMS.
+
+    Speech is what is within 33 dB of the loud parts and 6 dB above the
+    floor; pauses below 200 ms belong to it.
+    """
+    e = levels(x)
+    if len(e) < 8 or e.max() < -60:
+        return [], 0.0
+    active = 10 * np.log10(np.mean(10 ** (e[e > e.max() - 25] / 10)))
+    floor = np.percentile(e, 5)
+    limit = max(active - 33, min(floor + 6, active - 15), -70)
+    edges = np.flatnonzero(np.diff(np.concatenate(
+        [[0], (e > limit).astype(int), [0]])))
+    spans = []
+    for begin, end in zip(edges[::2], edges[1::2]):
+        if spans and begin - spans[-1][1] < 40:
+            spans[-1][1] = end
+        else:
+            spans.append([begin, end])
+    spans = [(b * HOP, t * HOP) for b, t in spans if t - b >= 6]
+    return spans, 32768 * 10 ** (active / 20)
+
+
+class Clip:
+    """A recording: samples, stretches of speech, level of the speech."""
+
+    def __init__(self, speaker, x):
+        self.speaker = speaker
+        self.x = x
+        self.spans, self.rms = find_speech(x)
+
+    def usable(self):
+        if not self.spans:
+            return False
+        length = (self.spans[-1][1] - self.spans[0][0]) / RATE
+        return 0.2 <= length <= 9.0
+
+    def faster(self, factor):
+        """The same words by another throat: higher and faster, or lower."""
+        copy = object.__new__(Clip)
+        copy.speaker = self.speaker
+        copy.x = resample(self.x, int(1000 * factor), 1000)
+        copy.spans = [(int(b / factor), int(t / factor))
+                      for b, t in self.spans]
+        copy.rms = self.rms
+        return copy
+
+
+def read_wave(path):
+    if path.endswith(".raw"):
+        return np.fromfile(path, "<i2").astype(float), 16000
+    with wave.open(path) as w:
+        x = np.frombuffer(w.readframes(w.getnframes()), "<i2").astype(float)
+        return x, w.getframerate()
+
+
+def recordings(root, speaker):
+    base = os.path.join(root, RECORDED[speaker])
+    found = []
+    for folder, _, files in sorted(os.walk(base)):
+        for name in sorted(files):
+            path = os.path.join(folder, name)
+            if not name.endswith(".wav") or any(
+                    word in path[len(base) + 1:] for word in NOT_SPEECH):
+                continue
+            x, rate = read_wave(path)
+            found.append(Clip(speaker, resample(x, rate, RATE)))
+    if not found:
+        raise SystemExit("no recordings in " + base)
+    return found
+
+
+def synthesised(voice, work, count=120):
+    rng = random.Random("flite " + voice)
+    path = os.path.join(work, "flite-%s-%d.wav" % (voice, os.getpid()))
+    found = []
+    for text in sentences(count, rng):
+        subprocess.run(["flite", "-voice", voice, "-t", text, "-o", path],
+                       check=True)
+        x, rate = read_wave(path)
+        found.append(Clip(voice, resample(x, rate, RATE)))
+    os.remove(path)
+    return found
+
+
+def load(root, work, speakers):
+    """Return {speaker: usable clips}."""
+    voices = {}
+    for s in speakers:
+        clips = synthesised(s, work) if s in SYNTHETIC else recordings(root, s)
+        voices[s] = [c for c in clips if c.usable()]
+    return voices
