@@ -1,0 +1,1000 @@
+
+/*
+ * The media socket: WebSocket handshake, the connection after it, and Media
+ * Streams messages.  The connection stays nginx's own: its read handler is
+ * the core's, which looks after closing and logging, and memory for the call
+ * comes from the heap, because the request's pool is not freed until the end.
+ */
+
+
+#include "ngx_http_voiceai_module.h"
+
+#include "../src/wire/va_ws.h"
+
+
+/* what one recv() takes; shared by all connections of the worker */
+#define NGX_HTTP_VOICEAI_RECV          65536
+/* so many of them, then other connections have their turn */
+#define NGX_HTTP_VOICEAI_RECV_TURNS    4
+/* unsent bytes after which a reader is too slow to be kept */
+#define NGX_HTTP_VOICEAI_OUT_MAX       (256 * 1024)
+/* memory for them that is kept while the connection is idle */
+#define NGX_HTTP_VOICEAI_OUT_KEEP      4096
+#define NGX_HTTP_VOICEAI_SEND_TIMEOUT  10000
+#define NGX_HTTP_VOICEAI_CLOSE_TIMEOUT 2000
+
+
+typedef struct {
+    ngx_http_request_t        *request;
+    ngx_http_voiceai_ctx_t    *ctx;
+    ngx_http_voiceai_call_t   *call;
+    va_ws_t                   *ws;
+    va_media_t                *media;
+    va_buf_t                   out;
+    ngx_event_t                done_event;
+
+    unsigned                   started:1;    /* a start was accepted */
+    unsigned                   closing:1;    /* our close frame is out */
+} ngx_http_voiceai_socket_t;
+
+
+static ngx_int_t ngx_http_voiceai_media_check(ngx_http_request_t *r,
+    ngx_str_t *key);
+static ngx_str_t *ngx_http_voiceai_media_header(ngx_http_request_t *r,
+    const char *name);
+static ngx_int_t ngx_http_voiceai_media_accept(ngx_http_request_t *r,
+    ngx_str_t *key);
+static ngx_http_voiceai_socket_t *ngx_http_voiceai_media_create(
+    ngx_http_request_t *r, ngx_http_voiceai_ctx_t *ctx);
+static void ngx_http_voiceai_media_cleanup(void *data);
+static void ngx_http_voiceai_media_read(ngx_http_request_t *r);
+static void ngx_http_voiceai_media_write(ngx_http_request_t *r);
+static void ngx_http_voiceai_media_feed(ngx_http_voiceai_socket_t *s,
+    u_char *data, size_t n);
+static void ngx_http_voiceai_media_event(ngx_http_voiceai_socket_t *s,
+    va_ws_event_t *ev);
+static void ngx_http_voiceai_media_control(ngx_http_voiceai_socket_t *s,
+    va_ws_opcode_t opcode, u_char *data, size_t n);
+static void ngx_http_voiceai_media_message(ngx_http_voiceai_socket_t *s,
+    va_str_t text);
+static void ngx_http_voiceai_media_start(ngx_http_voiceai_socket_t *s,
+    va_media_msg_t *msg);
+static ngx_int_t ngx_http_voiceai_media_attach(ngx_http_voiceai_socket_t *s,
+    va_media_msg_t *msg, ngx_str_t *token);
+static void ngx_http_voiceai_media_params(ngx_http_voiceai_socket_t *s,
+    va_media_msg_t *msg, ngx_str_t *token);
+static void ngx_http_voiceai_media_end(ngx_http_voiceai_socket_t *s,
+    ngx_http_voiceai_state_e state, ngx_uint_t code, const char *reason);
+static void ngx_http_voiceai_media_done(ngx_http_voiceai_socket_t *s,
+    const char *reason);
+static void ngx_http_voiceai_media_done_handler(ngx_event_t *ev);
+
+
+static u_char  ngx_http_voiceai_recv[NGX_HTTP_VOICEAI_RECV];
+
+
+ngx_int_t
+ngx_http_voiceai_media_handler(ngx_http_request_t *r)
+{
+    ngx_int_t  rc;
+    ngx_str_t  key;
+
+    if (r != r->main) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (ngx_http_voiceai_get_ctx(r) == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    rc = ngx_http_voiceai_media_check(r, &key);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    rc = ngx_http_voiceai_signed(r, NULL, va_str(NULL), 1);
+
+    if (rc != NGX_OK) {
+        return rc == NGX_DECLINED
+               ? ngx_http_voiceai_refuse(r, NGX_HTTP_FORBIDDEN,
+                                         "wrong signature")
+               : NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_voiceai_media_accept(r, &key);
+}
+
+
+static ngx_str_t *
+ngx_http_voiceai_media_header(ngx_http_request_t *r, const char *name)
+{
+    size_t            len;
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    len = ngx_strlen(name);
+    part = &r->headers_in.headers.part;
+    h = part->elts;
+
+    for (i = 0; /* void */ ; i++) {
+
+        if (i >= part->nelts) {
+            if (part->next == NULL) {
+                return NULL;
+            }
+
+            part = part->next;
+            h = part->elts;
+            i = 0;
+        }
+
+        if (h[i].key.len == len
+            && ngx_strncasecmp(h[i].key.data, (u_char *) name, len) == 0)
+        {
+            return &h[i].value;
+        }
+    }
+}
+
+
+/* Whether a comma separated list holds a token, whatever its case. */
+
+static ngx_uint_t
+ngx_http_voiceai_media_token(ngx_str_t *list, const char *token)
+{
+    size_t   len;
+    u_char  *p, *last, *end;
+
+    if (list == NULL) {
+        return 0;
+    }
+
+    len = ngx_strlen(token);
+    p = list->data;
+    last = p + list->len;
+
+    while (p < last) {
+
+        while (p < last && (*p == ' ' || *p == '\t' || *p == ',')) {
+            p++;
+        }
+
+        end = p;
+
+        while (end < last && *end != ',' && *end != ' ' && *end != '\t') {
+            end++;
+        }
+
+        if ((size_t) (end - p) == len
+            && ngx_strncasecmp(p, (u_char *) token, len) == 0)
+        {
+            return 1;
+        }
+
+        p = end;
+    }
+
+    return 0;
+}
+
+
+/* RFC 6455, section 4.2.1 */
+
+static ngx_int_t
+ngx_http_voiceai_media_check(ngx_http_request_t *r, ngx_str_t *key)
+{
+    char              accept[VA_WS_ACCEPT_LEN + 1];
+    ngx_int_t         rc;
+    ngx_str_t        *value;
+    ngx_table_elt_t  *h;
+
+    if (r->method != NGX_HTTP_GET) {
+        return ngx_http_voiceai_refuse(r, NGX_HTTP_NOT_ALLOWED,
+                                       "a WebSocket begins with GET");
+    }
+
+    rc = ngx_http_discard_request_body(r);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    if (r->http_version != NGX_HTTP_VERSION_11
+#if (NGX_HTTP_V2)
+        || r->stream
+#endif
+        || !ngx_http_voiceai_media_token(
+                ngx_http_voiceai_media_header(r, "Upgrade"), "websocket")
+        || !ngx_http_voiceai_media_token(
+                ngx_http_voiceai_media_header(r, "Connection"), "upgrade"))
+    {
+        h = ngx_list_push(&r->headers_out.headers);
+        if (h == NULL) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        h->hash = 1;
+        ngx_str_set(&h->key, "Upgrade");
+        ngx_str_set(&h->value, "websocket");
+
+        return ngx_http_voiceai_refuse(r, NGX_HTTP_UPGRADE_REQUIRED,
+                                "this is a WebSocket over HTTP/1.1");
+    }
+
+    value = ngx_http_voiceai_media_header(r, "Sec-WebSocket-Version");
+
+    if (value == NULL || value->len != 2
+        || ngx_strncmp(value->data, "13", 2) != 0)
+    {
+        h = ngx_list_push(&r->headers_out.headers);
+        if (h == NULL) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        h->hash = 1;
+        ngx_str_set(&h->key, "Sec-WebSocket-Version");
+        ngx_str_set(&h->value, "13");
+
+        return ngx_http_voiceai_refuse(r, NGX_HTTP_UPGRADE_REQUIRED,
+                                       "the WebSocket version must be 13");
+    }
+
+    value = ngx_http_voiceai_media_header(r, "Sec-WebSocket-Key");
+
+    if (value == NULL
+        || va_ws_accept(ngx_http_voiceai_view(value), accept) != VA_OK)
+    {
+        return ngx_http_voiceai_refuse(r, NGX_HTTP_BAD_REQUEST,
+                        "Sec-WebSocket-Key must be the base64 of 16 bytes");
+    }
+
+    *key = *value;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_voiceai_media_accept(ngx_http_request_t *r, ngx_str_t *key)
+{
+    char                          accept[VA_WS_ACCEPT_LEN + 1];
+    u_char                       *p;
+    size_t                        n;
+    ngx_int_t                     rc;
+    ngx_table_elt_t              *h;
+    ngx_connection_t             *c;
+    ngx_http_voiceai_ctx_t       *ctx;
+    ngx_http_voiceai_socket_t    *s;
+    ngx_http_voiceai_loc_conf_t  *vlcf;
+
+    c = r->connection;
+    ctx = ngx_http_get_module_ctx(r, ngx_http_voiceai_module);
+    vlcf = ngx_http_get_module_loc_conf(r, ngx_http_voiceai_module);
+
+    (void) va_ws_accept(ngx_http_voiceai_view(key), accept);
+
+    s = ngx_http_voiceai_media_create(r, ctx);
+    if (s == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    r->keepalive = 0;
+    r->lingering_close = 0;
+    r->headers_out.status = NGX_HTTP_SWITCHING_PROTOCOLS;
+    ngx_str_set(&r->headers_out.status_line, "101 Switching Protocols");
+    r->headers_out.content_length_n = -1;
+
+    h = ngx_list_push_n(&r->headers_out.headers, 2);
+    if (h == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    h[0].hash = 1;
+    ngx_str_set(&h[0].key, "Upgrade");
+    ngx_str_set(&h[0].value, "websocket");
+
+    h[1].hash = 1;
+    ngx_str_set(&h[1].key, "Sec-WebSocket-Accept");
+    h[1].value.len = VA_WS_ACCEPT_LEN;
+    h[1].value.data = ngx_pnalloc(r->pool, VA_WS_ACCEPT_LEN);
+    if (h[1].value.data == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ngx_memcpy(h[1].value.data, accept, VA_WS_ACCEPT_LEN);
+
+    rc = ngx_http_send_header(r);
+
+    if (rc == NGX_ERROR || rc > NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (ngx_http_send_special(r, NGX_HTTP_FLUSH) == NGX_ERROR) {
+        return NGX_ERROR;
+    }
+
+    /* from here on the socket is ours, so nothing of nginx may be left in it */
+
+    if (r->out || c->buffered) {
+        return NGX_ERROR;
+    }
+
+    if (c->read->timer_set) {
+        ngx_del_timer(c->read);
+    }
+
+    if (c->write->timer_set) {
+        ngx_del_timer(c->write);
+    }
+
+    if (ngx_tcp_nodelay(c) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    c->log->action = "talking with the caller";
+
+    r->read_event_handler = ngx_http_voiceai_media_read;
+    r->write_event_handler = ngx_http_voiceai_media_write;
+    r->main->count++;
+
+    ngx_add_timer(c->read, vlcf->idle_timeout);
+
+    /* frames that came with the handshake are in the header's buffer */
+
+    n = r->header_in->last - r->header_in->pos;
+
+    if (n) {
+        p = r->header_in->pos;
+        r->header_in->pos = r->header_in->last;
+        ngx_http_voiceai_media_feed(s, p, n);
+    }
+
+    ngx_http_voiceai_media_read(r);
+
+    return NGX_DONE;
+}
+
+
+static ngx_http_voiceai_socket_t *
+ngx_http_voiceai_media_create(ngx_http_request_t *r,
+    ngx_http_voiceai_ctx_t *ctx)
+{
+    ngx_pool_cleanup_t           *cln;
+    ngx_http_voiceai_socket_t    *s;
+    ngx_http_voiceai_loc_conf_t  *vlcf;
+
+    vlcf = ngx_http_get_module_loc_conf(r, ngx_http_voiceai_module);
+
+    cln = ngx_pool_cleanup_add(r->pool, 0);
+    if (cln == NULL) {
+        return NULL;
+    }
+
+    s = ngx_calloc(sizeof(ngx_http_voiceai_socket_t), r->connection->log);
+    if (s == NULL) {
+        return NULL;
+    }
+
+    cln->handler = ngx_http_voiceai_media_cleanup;
+    cln->data = s;
+
+    s->request = r;
+    s->ctx = ctx;
+    ctx->socket = s;
+
+    va_buf_init(&s->out, NGX_HTTP_VOICEAI_OUT_MAX);
+
+    s->done_event.handler = ngx_http_voiceai_media_done_handler;
+    s->done_event.data = r->connection;
+    s->done_event.log = r->connection->log;
+
+    s->ws = va_ws_new(VA_WS_SERVER, vlcf->max_message);
+    s->media = va_media_new();
+
+    return (s->ws && s->media) ? s : NULL;
+}
+
+
+/* The one place where a socket and its call die. */
+
+static void
+ngx_http_voiceai_media_cleanup(void *data)
+{
+    ngx_http_voiceai_socket_t  *s = data;
+
+    if (s->call) {
+        ngx_http_voiceai_call_destroy(s->call, NGX_HTTP_VOICEAI_LOST);
+    }
+
+    if (s->done_event.posted) {
+        ngx_delete_posted_event(&s->done_event);
+    }
+
+    s->ctx->socket = NULL;
+
+    va_ws_free(s->ws);
+    va_media_free(s->media);
+    va_buf_free(&s->out);
+    ngx_free(s);
+}
+
+
+static void
+ngx_http_voiceai_media_read(ngx_http_request_t *r)
+{
+    ssize_t                       n;
+    ngx_uint_t                    turns;
+    ngx_event_t                  *rev;
+    ngx_connection_t             *c;
+    ngx_http_voiceai_ctx_t       *ctx;
+    ngx_http_voiceai_socket_t    *s;
+    ngx_http_voiceai_loc_conf_t  *vlcf;
+
+    c = r->connection;
+    rev = c->read;
+    ctx = ngx_http_get_module_ctx(r, ngx_http_voiceai_module);
+    vlcf = ngx_http_get_module_loc_conf(r, ngx_http_voiceai_module);
+    s = ctx->socket;
+
+    if (rev->timedout) {
+        rev->timedout = 0;
+
+        if (s->closing) {
+            ngx_http_voiceai_media_done(s, "no answer to the close");
+            return;
+        }
+
+        ngx_http_voiceai_media_end(s, NGX_HTTP_VOICEAI_LOST,
+                                   VA_WS_CLOSE_GOING_AWAY,
+                                   s->started ? "no audio came"
+                                              : "no start came");
+        return;
+    }
+
+    for (turns = 0; rev->ready; turns++) {
+
+        if (turns == NGX_HTTP_VOICEAI_RECV_TURNS) {
+            ngx_post_event(rev, &ngx_posted_next_events);
+            return;
+        }
+
+        n = c->recv(c, ngx_http_voiceai_recv, NGX_HTTP_VOICEAI_RECV);
+
+        if (n == NGX_AGAIN) {
+            break;
+        }
+
+        if (n == 0 || n == NGX_ERROR) {
+            ngx_http_voiceai_media_done(s, n ? "the connection broke"
+                                             : "the peer went");
+            return;
+        }
+
+        ctx->bytes_in += n;
+
+        ngx_http_voiceai_media_feed(s, ngx_http_voiceai_recv, n);
+
+        if (!s->closing) {
+            ngx_add_timer(rev, vlcf->idle_timeout);
+        }
+    }
+
+    if (ngx_handle_read_event(rev, 0) != NGX_OK) {
+        ngx_http_voiceai_media_done(s, "internal error");
+    }
+}
+
+
+static void
+ngx_http_voiceai_media_feed(ngx_http_voiceai_socket_t *s, u_char *data,
+    size_t n)
+{
+    size_t         used;
+    va_rc_t        rc;
+    va_ws_event_t  ev;
+
+    while (n && !s->done_event.posted) {
+
+        rc = va_ws_parse(s->ws, data, n, &used, &ev);
+
+        if (rc == VA_OK) {
+            ngx_http_voiceai_media_event(s, &ev);
+
+        } else if (rc != VA_AGAIN) {
+
+            /* what comes after an error is read away while we close */
+
+            if (!s->closing) {
+                ngx_http_voiceai_media_end(s, NGX_HTTP_VOICEAI_LOST,
+                                           va_ws_close_code(s->ws),
+                                           va_ws_error(s->ws));
+            }
+
+            return;
+        }
+
+        data += used;
+        n -= used;
+    }
+}
+
+
+static void
+ngx_http_voiceai_media_event(ngx_http_voiceai_socket_t *s, va_ws_event_t *ev)
+{
+    va_str_t  text;
+
+    switch (ev->opcode) {
+
+    case VA_WS_PING:
+        if (!s->closing) {
+            ngx_http_voiceai_media_control(s, VA_WS_PONG, ev->data, ev->len);
+            ngx_http_voiceai_media_flush(s->request);
+        }
+
+        return;
+
+    case VA_WS_CLOSE:
+        if (!s->closing) {
+            ngx_http_voiceai_media_end(s, NGX_HTTP_VOICEAI_LOST,
+                                  ev->close_code == VA_WS_CLOSE_NO_STATUS
+                                  ? VA_WS_CLOSE_NORMAL : ev->close_code,
+                                  "the peer closed");
+        }
+
+        ngx_http_voiceai_media_done(s, "the peer closed");
+        return;
+
+    case VA_WS_TEXT:
+        if (!s->closing) {
+            text.data = (char *) ev->data;
+            text.len = ev->len;
+            ngx_http_voiceai_media_message(s, text);
+        }
+
+        return;
+
+    case VA_WS_BINARY:
+        if (!s->closing) {
+            ngx_http_voiceai_media_end(s, NGX_HTTP_VOICEAI_LOST,
+                                       VA_WS_CLOSE_UNSUPPORTED,
+                                       "messages must be text");
+        }
+
+        return;
+
+    default: /* VA_WS_PONG */
+        return;
+    }
+}
+
+
+static void
+ngx_http_voiceai_media_message(ngx_http_voiceai_socket_t *s, va_str_t text)
+{
+    va_rc_t         rc;
+    va_media_msg_t  msg;
+
+    rc = va_media_parse(s->media, text, &msg);
+
+    if (rc != VA_OK) {
+        ngx_http_voiceai_media_end(s, NGX_HTTP_VOICEAI_LOST,
+                                   rc == VA_NOMEM ? VA_WS_CLOSE_INTERNAL
+                                                  : VA_WS_CLOSE_BAD_DATA,
+                                   va_media_error(s->media));
+        return;
+    }
+
+    switch (msg.type) {
+
+    case VA_MEDIA_UNKNOWN:
+    case VA_MEDIA_CONNECTED:
+        return;
+
+    case VA_MEDIA_START:
+        ngx_http_voiceai_media_start(s, &msg);
+        return;
+
+    default:
+        break;
+    }
+
+    if (!s->started) {
+        ngx_http_voiceai_media_end(s, NGX_HTTP_VOICEAI_LOST,
+                                   VA_WS_CLOSE_POLICY,
+                                   "a message came before start");
+        return;
+    }
+
+    if (msg.type == VA_MEDIA_STOP) {
+        ngx_http_voiceai_media_end(s, NGX_HTTP_VOICEAI_ENDED,
+                                   VA_WS_CLOSE_NORMAL, "the caller hung up");
+        return;
+    }
+
+    ngx_http_voiceai_call_message(s->call, &msg);
+}
+
+
+static void
+ngx_http_voiceai_media_start(ngx_http_voiceai_socket_t *s,
+    va_media_msg_t *msg)
+{
+    ngx_str_t                     token;
+    ngx_uint_t                    code;
+    const char                   *refused;
+    ngx_http_voiceai_loc_conf_t  *vlcf;
+
+    vlcf = ngx_http_get_module_loc_conf(s->request, ngx_http_voiceai_module);
+    code = VA_WS_CLOSE_POLICY;
+    refused = NULL;
+
+    if (s->started) {
+        refused = "a second start came";
+
+    } else if (msg->call_sid.len == 0
+               || msg->call_sid.len > NGX_HTTP_VOICEAI_SID_LEN
+               || msg->stream_sid.len == 0
+               || msg->stream_sid.len > NGX_HTTP_VOICEAI_SID_LEN)
+    {
+        refused = "start without usable callSid and streamSid";
+
+    } else if (!va_str_eq(msg->encoding, VA_STR("audio/x-mulaw"))
+               || msg->rate != VA_RATE || msg->channels != 1)
+    {
+        code = VA_WS_CLOSE_UNSUPPORTED;
+        refused = "the media format must be mu-law, 8000 Hz, one channel";
+    }
+
+    if (refused == NULL) {
+        ngx_http_voiceai_media_params(s, msg, &token);
+
+        if (ngx_http_voiceai_media_attach(s, msg, &token) != NGX_OK) {
+            refused = "the stream fits no announced call";
+        }
+    }
+
+    if (refused) {
+        ngx_http_voiceai_media_end(s, NGX_HTTP_VOICEAI_LOST, code, refused);
+        return;
+    }
+
+    s->started = 1;
+    s->ctx->known = 1;
+    s->ctx->start = ngx_current_msec;
+
+    ngx_log_error(NGX_LOG_INFO, s->request->connection->log, 0,
+                  "voiceai: call %*s stream %*s started, connection %ui",
+                  (size_t) s->ctx->record.sid_len, s->ctx->record.sid,
+                  msg->stream_sid.len, msg->stream_sid.data,
+                  s->ctx->record.connects);
+
+    s->call = ngx_http_voiceai_call_create(s->request, s->ctx, &s->out);
+
+    if (s->call == NULL) {
+        s->ctx->record.state = NGX_HTTP_VOICEAI_LOST;
+        ngx_http_voiceai_zone_detach(vlcf->zone, &s->ctx->record);
+        ngx_http_voiceai_media_end(s, NGX_HTTP_VOICEAI_LOST,
+                                   VA_WS_CLOSE_INTERNAL, "no memory");
+        return;
+    }
+
+    ngx_http_voiceai_call_start(s->call);
+}
+
+
+/* Custom parameters into the record; the token is not one of them. */
+
+static void
+ngx_http_voiceai_media_params(ngx_http_voiceai_socket_t *s,
+    va_media_msg_t *msg, ngx_str_t *token)
+{
+    size_t                      i, len;
+    u_char                     *p;
+    va_media_param_t           *param;
+    ngx_http_voiceai_record_t  *rec;
+
+    rec = &s->ctx->record;
+    rec->params_len = 0;
+    ngx_str_null(token);
+
+    for (i = 0; i < msg->param_count; i++) {
+        param = &msg->params[i];
+
+        if (va_str_eq(param->name, VA_STR("token"))) {
+            token->data = (u_char *) param->value.data;
+            token->len = param->value.len;
+            continue;
+        }
+
+        len = param->name.len + param->value.len + 2;
+
+        if (len > sizeof(rec->params) - rec->params_len
+            || memchr(param->name.data, '\0', param->name.len)
+            || (param->value.len
+                && memchr(param->value.data, '\0', param->value.len)))
+        {
+            ngx_log_error(NGX_LOG_WARN, s->request->connection->log, 0,
+                          "voiceai: custom parameter %uz was dropped", i);
+            continue;
+        }
+
+        p = rec->params + rec->params_len;
+        p = ngx_cpymem(p, param->name.data, param->name.len);
+        *p++ = '\0';
+        p = ngx_cpymem(p, param->value.data, param->value.len);
+        *p = '\0';
+        rec->params_len += len;
+    }
+}
+
+
+static ngx_int_t
+ngx_http_voiceai_media_attach(ngx_http_voiceai_socket_t *s,
+    va_media_msg_t *msg, ngx_str_t *token)
+{
+    u_short                       params_len;
+    u_char                        params[NGX_HTTP_VOICEAI_PARAMS_LEN];
+    ngx_int_t                     rc;
+    ngx_str_t                     sid;
+    ngx_http_voiceai_record_t    *rec;
+    ngx_http_voiceai_loc_conf_t  *vlcf;
+
+    vlcf = ngx_http_get_module_loc_conf(s->request, ngx_http_voiceai_module);
+    rec = &s->ctx->record;
+
+    params_len = rec->params_len;
+    ngx_memcpy(params, rec->params, params_len);
+
+    ngx_http_voiceai_set(rec, sid, msg->call_sid.data, msg->call_sid.len);
+
+    sid.data = (u_char *) msg->stream_sid.data;
+    sid.len = msg->stream_sid.len;
+
+    rc = ngx_http_voiceai_zone_attach(vlcf->zone, rec,
+                                      vlcf->stream_token ? token : NULL,
+                                      &sid);
+
+    if (rc == NGX_DECLINED && !vlcf->stream_token) {
+
+        ngx_http_voiceai_set(rec, account_sid, msg->account_sid.data,
+                             msg->account_sid.len);
+
+        rc = ngx_http_voiceai_zone_announce(vlcf->zone, rec);
+
+        if (rc == NGX_OK) {
+            rc = ngx_http_voiceai_zone_attach(vlcf->zone, rec, NULL, &sid);
+        }
+    }
+
+    ngx_http_voiceai_set(rec, params, params, params_len);
+
+    return rc;
+}
+
+
+/* Queues a whole text message, or drops it when the peer is too slow. */
+
+void
+ngx_http_voiceai_media_text(va_buf_t *out, va_buf_t *message)
+{
+    size_t   n;
+    uint8_t  header[VA_WS_HEADER_MAX];
+
+    n = va_ws_header(header, VA_WS_TEXT, message->len, NULL);
+
+    if (va_buf_reserve(out, n + message->len) != NULL) {
+        va_buf_append(out, header, n);
+        va_buf_append(out, message->data, message->len);
+    }
+}
+
+
+static void
+ngx_http_voiceai_media_control(ngx_http_voiceai_socket_t *s,
+    va_ws_opcode_t opcode, u_char *data, size_t n)
+{
+    size_t   len;
+    uint8_t  header[VA_WS_HEADER_MAX];
+
+    len = va_ws_header(header, opcode, n, NULL);
+
+    if (va_buf_reserve(&s->out, len + n) != NULL) {
+        va_buf_append(&s->out, header, len);
+        va_buf_append(&s->out, data, n);
+    }
+}
+
+
+void
+ngx_http_voiceai_media_flush(ngx_http_request_t *r)
+{
+    size_t                      n;
+    ngx_buf_t                   b;
+    ngx_chain_t                 cl, *rest;
+    ngx_connection_t           *c;
+    ngx_http_voiceai_ctx_t     *ctx;
+    ngx_http_voiceai_socket_t  *s;
+
+    c = r->connection;
+    ctx = ngx_http_get_module_ctx(r, ngx_http_voiceai_module);
+    s = ctx->socket;
+
+    if (s->done_event.posted) {
+        return;
+    }
+
+    if (s->out.rc != VA_OK) {
+        ngx_http_voiceai_media_done(s, "the peer reads too slowly");
+        return;
+    }
+
+    if (s->out.len == 0 && !c->buffered) {
+        return;
+    }
+
+    ngx_memzero(&b, sizeof(ngx_buf_t));
+    b.pos = (u_char *) s->out.data;
+    b.last = b.pos + s->out.len;
+    b.memory = 1;
+    b.flush = 1;
+
+    cl.buf = &b;
+    cl.next = NULL;
+
+    /* TLS copies what it takes, so the rest may move between attempts */
+
+    rest = c->send_chain(c, s->out.len ? &cl : NULL, 0);
+
+    if (rest == NGX_CHAIN_ERROR) {
+        ngx_http_voiceai_media_done(s, "the connection broke");
+        return;
+    }
+
+    if (s->out.len) {
+        n = b.pos - (u_char *) s->out.data;
+        ctx->bytes_out += n;
+        va_buf_consume(&s->out, n);
+    }
+
+    if (s->out.len == 0 && s->out.cap > NGX_HTTP_VOICEAI_OUT_KEEP) {
+        va_buf_free(&s->out);
+    }
+
+    if (s->out.len || c->buffered) {
+        if (!c->write->timer_set) {
+            ngx_add_timer(c->write, NGX_HTTP_VOICEAI_SEND_TIMEOUT);
+        }
+
+    } else if (c->write->timer_set) {
+        ngx_del_timer(c->write);
+    }
+
+    if (ngx_handle_write_event(c->write, 0) != NGX_OK) {
+        ngx_http_voiceai_media_done(s, "internal error");
+    }
+}
+
+
+static void
+ngx_http_voiceai_media_write(ngx_http_request_t *r)
+{
+    ngx_http_voiceai_ctx_t  *ctx;
+
+    if (r->connection->write->timedout) {
+        r->connection->write->timedout = 0;
+        ctx = ngx_http_get_module_ctx(r, ngx_http_voiceai_module);
+        ngx_http_voiceai_media_done(ctx->socket, "the peer does not read");
+        return;
+    }
+
+    ngx_http_voiceai_media_flush(r);
+}
+
+
+void
+ngx_http_voiceai_media_close(ngx_http_request_t *r,
+    ngx_http_voiceai_state_e state, const char *reason)
+{
+    ngx_http_voiceai_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_voiceai_module);
+
+    ngx_http_voiceai_media_end(ctx->socket, state, VA_WS_CLOSE_NORMAL, reason);
+}
+
+
+/* The peer's messages make no sense. */
+
+void
+ngx_http_voiceai_media_fail(ngx_http_request_t *r, const char *reason)
+{
+    ngx_http_voiceai_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_voiceai_module);
+
+    ngx_http_voiceai_media_end(ctx->socket, NGX_HTTP_VOICEAI_LOST,
+                               VA_WS_CLOSE_BAD_DATA, reason);
+}
+
+
+/*
+ * Ends the call and begins the closing handshake.  The record is written
+ * before the close frame leaves, because Twilio asks what comes next as soon
+ * as it has it.
+ */
+
+static void
+ngx_http_voiceai_media_end(ngx_http_voiceai_socket_t *s,
+    ngx_http_voiceai_state_e state, ngx_uint_t code, const char *reason)
+{
+    size_t                    n;
+    uint8_t                   payload[VA_WS_CONTROL_MAX];
+    ngx_connection_t         *c;
+    ngx_http_voiceai_call_t  *call;
+
+    if (s->closing) {
+        return;
+    }
+
+    c = s->request->connection;
+
+    s->closing = 1;
+    s->ctx->reason = reason;
+
+    ngx_log_error(NGX_LOG_INFO, c->log, 0,
+                  "voiceai: %s%*s closing with %ui: %s",
+                  s->started ? "call " : "stream",
+                  (size_t) (s->started ? s->ctx->record.sid_len : 0),
+                  s->ctx->record.sid, code, reason);
+
+    call = s->call;
+
+    if (call) {
+        s->call = NULL;
+        ngx_http_voiceai_call_destroy(call, state);
+    }
+
+    n = va_ws_close_payload(payload, (uint16_t) code, reason);
+    ngx_http_voiceai_media_control(s, VA_WS_CLOSE, payload, n);
+    ngx_http_voiceai_media_flush(s->request);
+
+    ngx_add_timer(c->read, NGX_HTTP_VOICEAI_CLOSE_TIMEOUT);
+}
+
+
+/* The connection is of no more use: finalized from the event loop. */
+
+static void
+ngx_http_voiceai_media_done(ngx_http_voiceai_socket_t *s, const char *reason)
+{
+    if (s->done_event.posted) {
+        return;
+    }
+
+    if (!s->closing) {
+        s->ctx->reason = reason;
+
+        ngx_log_error(NGX_LOG_INFO, s->request->connection->log, 0,
+                      "voiceai: %s%*s lost: %s",
+                      s->started ? "call " : "stream",
+                      (size_t) (s->started ? s->ctx->record.sid_len : 0),
+                      s->ctx->record.sid, reason);
+    }
+
+    ngx_post_event(&s->done_event, &ngx_posted_events);
+}
+
+
+static void
+ngx_http_voiceai_media_done_handler(ngx_event_t *ev)
+{
+    ngx_connection_t    *c;
+    ngx_http_request_t  *r;
+
+    c = ev->data;
+    r = c->data;
+
+    ngx_http_finalize_request(r, NGX_ERROR);
+    ngx_http_run_posted_requests(c);
+}

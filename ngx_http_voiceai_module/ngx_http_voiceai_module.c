@@ -1,0 +1,491 @@
+
+/*
+ * Answers telephone calls: Twilio's voice webhooks, the media socket and the
+ * conversation on it.
+ */
+
+
+#include "ngx_http_voiceai_module.h"
+
+
+typedef struct {
+    ngx_str_t               uri;
+    ngx_http_handler_pt     handler;
+} ngx_http_voiceai_path_t;
+
+
+static ngx_int_t ngx_http_voiceai_preaccess_handler(ngx_http_request_t *r);
+static char *ngx_http_voiceai_handler(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static ngx_int_t ngx_http_voiceai_preconfiguration(ngx_conf_t *cf);
+static ngx_int_t ngx_http_voiceai_postconfiguration(ngx_conf_t *cf);
+static void *ngx_http_voiceai_create_main_conf(ngx_conf_t *cf);
+static void *ngx_http_voiceai_create_srv_conf(ngx_conf_t *cf);
+static char *ngx_http_voiceai_merge_srv_conf(ngx_conf_t *cf, void *parent,
+    void *child);
+static void *ngx_http_voiceai_create_loc_conf(ngx_conf_t *cf);
+static char *ngx_http_voiceai_merge_loc_conf(ngx_conf_t *cf, void *parent,
+    void *child);
+static ngx_int_t ngx_http_voiceai_init_process(ngx_cycle_t *cycle);
+static void ngx_http_voiceai_exit_process(ngx_cycle_t *cycle);
+
+
+/* what "voiceai on" serves */
+
+static ngx_http_voiceai_path_t  ngx_http_voiceai_paths[] = {
+    { ngx_string("/"), ngx_http_voiceai_health_handler },
+    { ngx_string("/voice/incoming"), ngx_http_voiceai_incoming_handler },
+    { ngx_string("/voice/continue"), ngx_http_voiceai_continue_handler },
+    { ngx_string("/media"), ngx_http_voiceai_media_handler },
+    { ngx_null_string, NULL }
+};
+
+
+static ngx_conf_enum_t  ngx_http_voiceai_modes[] = {
+    { ngx_string("stream"), 0 },
+    { ngx_null_string, 0 }
+};
+
+
+#define NGX_HTTP_VOICEAI_ANY                                                  \
+    (NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF)
+
+#define ngx_http_voiceai_loc(name, args, set, field, post)                    \
+    { ngx_string("voiceai_" name), NGX_HTTP_VOICEAI_ANY|args, set,            \
+      NGX_HTTP_LOC_CONF_OFFSET,                                               \
+      offsetof(ngx_http_voiceai_loc_conf_t, field), post }
+
+#define ngx_http_voiceai_place(name, func)                                    \
+    { ngx_string("voiceai_" name), NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,         \
+      ngx_http_voiceai_handler, NGX_HTTP_LOC_CONF_OFFSET, 0, (void *) func }
+
+
+static ngx_command_t  ngx_http_voiceai_commands[] = {
+
+    { ngx_string("voiceai"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_voiceai_loc_conf_t, enable),
+      NULL },
+
+    { ngx_string("voiceai_zone"),
+      NGX_HTTP_VOICEAI_ANY|NGX_CONF_TAKE12,
+      ngx_http_voiceai_zone,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("voiceai_thread_pool"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_str_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_voiceai_main_conf_t, pool_name),
+      NULL },
+
+    ngx_http_voiceai_place("incoming", ngx_http_voiceai_incoming_handler),
+    ngx_http_voiceai_place("continue", ngx_http_voiceai_continue_handler),
+    ngx_http_voiceai_place("media", ngx_http_voiceai_media_handler),
+    ngx_http_voiceai_place("health", ngx_http_voiceai_health_handler),
+
+    ngx_http_voiceai_loc("public_url", NGX_CONF_TAKE1,
+                         ngx_http_voiceai_public_url, public_url, NULL),
+    ngx_http_voiceai_loc("twilio_account_sid", NGX_CONF_TAKE1,
+                         ngx_http_voiceai_secret_slot, account_sid, NULL),
+    ngx_http_voiceai_loc("twilio_auth_token", NGX_CONF_TAKE1,
+                         ngx_http_voiceai_secret_slot, auth_token, NULL),
+    ngx_http_voiceai_loc("twilio_number", NGX_CONF_TAKE1,
+                         ngx_http_voiceai_secret_slot, number, NULL),
+    ngx_http_voiceai_loc("signature", NGX_CONF_FLAG,
+                         ngx_conf_set_flag_slot, signature, NULL),
+    ngx_http_voiceai_loc("stream_token", NGX_CONF_FLAG,
+                         ngx_conf_set_flag_slot, stream_token, NULL),
+    ngx_http_voiceai_loc("parameter", NGX_CONF_TAKE2,
+                         ngx_http_voiceai_parameter, parameters, NULL),
+    ngx_http_voiceai_loc("mode", NGX_CONF_TAKE1,
+                         ngx_conf_set_enum_slot, mode,
+                         &ngx_http_voiceai_modes),
+
+    ngx_http_voiceai_loc("greeting", NGX_CONF_TAKE1,
+                         ngx_http_set_complex_value_slot, greeting, NULL),
+    ngx_http_voiceai_loc("prompt", NGX_CONF_TAKE1,
+                         ngx_http_set_complex_value_slot, prompt, NULL),
+    ngx_http_voiceai_loc("language", NGX_CONF_TAKE1,
+                         ngx_http_set_complex_value_slot, language, NULL),
+    ngx_http_voiceai_loc("voice", NGX_CONF_TAKE1,
+                         ngx_http_set_complex_value_slot, voice, NULL),
+    ngx_http_voiceai_loc("apology", NGX_CONF_TAKE1,
+                         ngx_http_set_complex_value_slot, apology, NULL),
+    ngx_http_voiceai_loc("reask", NGX_CONF_TAKE1,
+                         ngx_http_set_complex_value_slot, reask, NULL),
+
+    ngx_http_voiceai_loc("silence_threshold", NGX_CONF_TAKE1,
+                         ngx_conf_set_msec_slot, silence_threshold, NULL),
+    ngx_http_voiceai_loc("preroll", NGX_CONF_TAKE1,
+                         ngx_conf_set_msec_slot, preroll, NULL),
+    ngx_http_voiceai_loc("max_utterance", NGX_CONF_TAKE1,
+                         ngx_conf_set_msec_slot, max_utterance, NULL),
+    ngx_http_voiceai_loc("min_speech", NGX_CONF_TAKE1,
+                         ngx_conf_set_msec_slot, min_speech, NULL),
+    ngx_http_voiceai_loc("barge_in", NGX_CONF_FLAG,
+                         ngx_conf_set_flag_slot, barge_in, NULL),
+    ngx_http_voiceai_loc("barge_in_after", NGX_CONF_TAKE1,
+                         ngx_conf_set_msec_slot, barge_in_after, NULL),
+    ngx_http_voiceai_loc("send_ahead", NGX_CONF_TAKE1,
+                         ngx_conf_set_msec_slot, send_ahead, NULL),
+    ngx_http_voiceai_loc("idle_timeout", NGX_CONF_TAKE1,
+                         ngx_conf_set_msec_slot, idle_timeout, NULL),
+    ngx_http_voiceai_loc("max_duration", NGX_CONF_TAKE1,
+                         ngx_conf_set_msec_slot, max_duration, NULL),
+    ngx_http_voiceai_loc("max_message", NGX_CONF_TAKE1,
+                         ngx_conf_set_size_slot, max_message, NULL),
+
+    ngx_http_voiceai_loc("stt", NGX_CONF_1MORE, ngx_http_voiceai_engine,
+                         engines, (void *) NGX_HTTP_VOICEAI_STT),
+    ngx_http_voiceai_loc("llm", NGX_CONF_1MORE, ngx_http_voiceai_engine,
+                         engines, (void *) NGX_HTTP_VOICEAI_LLM),
+    ngx_http_voiceai_loc("tts", NGX_CONF_1MORE, ngx_http_voiceai_engine,
+                         engines, (void *) NGX_HTTP_VOICEAI_TTS),
+
+      ngx_null_command
+};
+
+
+static ngx_http_module_t  ngx_http_voiceai_module_ctx = {
+    ngx_http_voiceai_preconfiguration,     /* preconfiguration */
+    ngx_http_voiceai_postconfiguration,    /* postconfiguration */
+
+    ngx_http_voiceai_create_main_conf,     /* create main configuration */
+    NULL,                                  /* init main configuration */
+
+    ngx_http_voiceai_create_srv_conf,      /* create server configuration */
+    ngx_http_voiceai_merge_srv_conf,       /* merge server configuration */
+
+    ngx_http_voiceai_create_loc_conf,      /* create location configuration */
+    ngx_http_voiceai_merge_loc_conf        /* merge location configuration */
+};
+
+
+ngx_module_t  ngx_http_voiceai_module = {
+    NGX_MODULE_V1,
+    &ngx_http_voiceai_module_ctx,          /* module context */
+    ngx_http_voiceai_commands,             /* module directives */
+    NGX_HTTP_MODULE,                       /* module type */
+    NULL,                                  /* init master */
+    NULL,                                  /* init module */
+    ngx_http_voiceai_init_process,         /* init process */
+    NULL,                                  /* init thread */
+    NULL,                                  /* exit thread */
+    ngx_http_voiceai_exit_process,         /* exit process */
+    NULL,                                  /* exit master */
+    NGX_MODULE_V1_PADDING
+};
+
+
+/*
+ * "voiceai on" serves its paths whatever location they fall into, so that a
+ * "location /" does not swallow them; access rules of that location apply.  An
+ * exact location with a handler of its own wins.
+ */
+
+static ngx_int_t
+ngx_http_voiceai_preaccess_handler(ngx_http_request_t *r)
+{
+    ngx_http_voiceai_path_t      *path;
+    ngx_http_core_loc_conf_t     *clcf;
+    ngx_http_voiceai_loc_conf_t  *vlcf;
+
+    vlcf = ngx_http_get_module_loc_conf(r, ngx_http_voiceai_module);
+
+    if (!vlcf->enable) {
+        return NGX_DECLINED;
+    }
+
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+
+    if (clcf->exact_match && clcf->handler) {
+        return NGX_DECLINED;
+    }
+
+    for (path = ngx_http_voiceai_paths; path->uri.len; path++) {
+
+        if (r->uri.len == path->uri.len
+            && ngx_memcmp(r->uri.data, path->uri.data, r->uri.len) == 0)
+        {
+            r->content_handler = path->handler;
+            break;
+        }
+    }
+
+    return NGX_DECLINED;
+}
+
+
+static char *
+ngx_http_voiceai_handler(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_voiceai_loc_conf_t  *vlcf = conf;
+
+    ngx_str_t                    *uri;
+    ngx_http_core_loc_conf_t     *clcf;
+    ngx_http_voiceai_srv_conf_t  *vscf;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (vlcf->handler) {
+        return "is given beside another handler";
+    }
+
+    vlcf->handler = 1;
+    clcf->handler = (ngx_http_handler_pt) cmd->post;
+
+    vscf = ngx_http_conf_get_module_srv_conf(cf, ngx_http_voiceai_module);
+
+    if (clcf->handler == ngx_http_voiceai_media_handler) {
+        uri = &vscf->media_uri;
+
+    } else if (clcf->handler == ngx_http_voiceai_continue_handler) {
+        uri = &vscf->continue_uri;
+
+    } else {
+        return NGX_CONF_OK;
+    }
+
+    /* TwiML has to name the place, so it must have one name */
+
+#if (NGX_PCRE)
+    if (clcf->regex) {
+        return "cannot stand in a location given by a regular expression";
+    }
+#endif
+
+    if (clcf->named) {
+        return "cannot stand in a named location";
+    }
+
+    if (uri->len) {
+        return "is given twice in one server";
+    }
+
+    *uri = clcf->name;
+
+    return NGX_CONF_OK;
+}
+
+
+static ngx_int_t
+ngx_http_voiceai_preconfiguration(ngx_conf_t *cf)
+{
+    return ngx_http_voiceai_add_variables(cf);
+}
+
+
+static ngx_int_t
+ngx_http_voiceai_postconfiguration(ngx_conf_t *cf)
+{
+    ngx_http_handler_pt           *h;
+    ngx_http_core_main_conf_t     *cmcf;
+    ngx_http_voiceai_main_conf_t  *vmcf;
+
+    vmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_voiceai_module);
+
+    if (!vmcf->used) {
+        return NGX_OK;
+    }
+
+    if (ngx_http_voiceai_pool(cf, vmcf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+
+    h = ngx_array_push(&cmcf->phases[NGX_HTTP_PREACCESS_PHASE].handlers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    *h = ngx_http_voiceai_preaccess_handler;
+
+    return NGX_OK;
+}
+
+
+static void *
+ngx_http_voiceai_create_main_conf(ngx_conf_t *cf)
+{
+    return ngx_pcalloc(cf->pool, sizeof(ngx_http_voiceai_main_conf_t));
+}
+
+
+static void *
+ngx_http_voiceai_create_srv_conf(ngx_conf_t *cf)
+{
+    return ngx_pcalloc(cf->pool, sizeof(ngx_http_voiceai_srv_conf_t));
+}
+
+
+static char *
+ngx_http_voiceai_merge_srv_conf(ngx_conf_t *cf, void *parent, void *child)
+{
+    ngx_http_voiceai_srv_conf_t  *conf = child;
+
+    if (conf->media_uri.len == 0) {
+        ngx_str_set(&conf->media_uri, "/media");
+    }
+
+    if (conf->continue_uri.len == 0) {
+        ngx_str_set(&conf->continue_uri, "/voice/continue");
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static void *
+ngx_http_voiceai_create_loc_conf(ngx_conf_t *cf)
+{
+    ngx_http_voiceai_loc_conf_t  *conf;
+
+    conf = ngx_pcalloc(cf->pool, sizeof(ngx_http_voiceai_loc_conf_t));
+    if (conf == NULL) {
+        return NULL;
+    }
+
+    /*
+     * set by ngx_pcalloc():
+     *
+     *     conf->handler = 0;
+     *     conf->public_url = { 0, NULL };
+     *     conf->account_sid = { 0, NULL };
+     *     conf->auth_token = { 0, NULL };
+     *     conf->number = { 0, NULL };
+     *     conf->engines = { 0 };
+     */
+
+    conf->enable = NGX_CONF_UNSET;
+    conf->signature = NGX_CONF_UNSET;
+    conf->stream_token = NGX_CONF_UNSET;
+    conf->barge_in = NGX_CONF_UNSET;
+    conf->mode = NGX_CONF_UNSET_UINT;
+    conf->zone = NGX_CONF_UNSET_PTR;
+
+    conf->greeting = NGX_CONF_UNSET_PTR;
+    conf->prompt = NGX_CONF_UNSET_PTR;
+    conf->language = NGX_CONF_UNSET_PTR;
+    conf->voice = NGX_CONF_UNSET_PTR;
+    conf->apology = NGX_CONF_UNSET_PTR;
+    conf->reask = NGX_CONF_UNSET_PTR;
+    conf->parameters = NGX_CONF_UNSET_PTR;
+
+    conf->silence_threshold = NGX_CONF_UNSET_MSEC;
+    conf->barge_in_after = NGX_CONF_UNSET_MSEC;
+    conf->min_speech = NGX_CONF_UNSET_MSEC;
+    conf->preroll = NGX_CONF_UNSET_MSEC;
+    conf->max_utterance = NGX_CONF_UNSET_MSEC;
+    conf->send_ahead = NGX_CONF_UNSET_MSEC;
+    conf->idle_timeout = NGX_CONF_UNSET_MSEC;
+    conf->max_duration = NGX_CONF_UNSET_MSEC;
+    conf->max_message = NGX_CONF_UNSET_SIZE;
+
+    return conf;
+}
+
+
+static char *
+ngx_http_voiceai_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
+{
+    ngx_http_voiceai_loc_conf_t  *prev = parent;
+    ngx_http_voiceai_loc_conf_t  *conf = child;
+
+    ngx_uint_t                     i;
+    ngx_http_voiceai_main_conf_t  *vmcf;
+
+    ngx_conf_merge_value(conf->enable, prev->enable, 0);
+    ngx_conf_merge_value(conf->signature, prev->signature, 1);
+    ngx_conf_merge_value(conf->stream_token, prev->stream_token, 1);
+    ngx_conf_merge_value(conf->barge_in, prev->barge_in, 1);
+    ngx_conf_merge_uint_value(conf->mode, prev->mode, 0);
+    ngx_conf_merge_ptr_value(conf->zone, prev->zone, NULL);
+
+    ngx_conf_merge_str_value(conf->public_url, prev->public_url, "");
+    ngx_conf_merge_str_value(conf->account_sid, prev->account_sid, "");
+    ngx_conf_merge_str_value(conf->auth_token, prev->auth_token, "");
+    ngx_conf_merge_str_value(conf->number, prev->number, "");
+
+    ngx_conf_merge_ptr_value(conf->greeting, prev->greeting, NULL);
+    ngx_conf_merge_ptr_value(conf->prompt, prev->prompt, NULL);
+    ngx_conf_merge_ptr_value(conf->language, prev->language, NULL);
+    ngx_conf_merge_ptr_value(conf->voice, prev->voice, NULL);
+    ngx_conf_merge_ptr_value(conf->apology, prev->apology, NULL);
+    ngx_conf_merge_ptr_value(conf->reask, prev->reask, NULL);
+    ngx_conf_merge_ptr_value(conf->parameters, prev->parameters, NULL);
+
+    ngx_conf_merge_msec_value(conf->silence_threshold,
+                              prev->silence_threshold, 4000);
+    ngx_conf_merge_msec_value(conf->barge_in_after, prev->barge_in_after, 200);
+    ngx_conf_merge_msec_value(conf->min_speech, prev->min_speech, 100);
+    ngx_conf_merge_msec_value(conf->preroll, prev->preroll, 300);
+    ngx_conf_merge_msec_value(conf->max_utterance, prev->max_utterance, 30000);
+    ngx_conf_merge_msec_value(conf->send_ahead, prev->send_ahead, 1000);
+    ngx_conf_merge_msec_value(conf->idle_timeout, prev->idle_timeout, 5000);
+    ngx_conf_merge_msec_value(conf->max_duration, prev->max_duration,
+                              4 * 60 * 60 * 1000);
+    ngx_conf_merge_size_value(conf->max_message, prev->max_message, 65536);
+
+    for (i = 0; i < NGX_HTTP_VOICEAI_STAGES; i++) {
+        if (!conf->engines[i].set) {
+            conf->engines[i] = prev->engines[i];
+        }
+    }
+
+    ngx_http_voiceai_default_engines(conf);
+
+    if (!conf->enable && !conf->handler) {
+        return NGX_CONF_OK;
+    }
+
+    vmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_voiceai_module);
+    vmcf->used = 1;
+
+    return ngx_http_voiceai_check(cf, conf);
+}
+
+
+static ngx_int_t
+ngx_http_voiceai_init_process(ngx_cycle_t *cycle)
+{
+    ngx_http_voiceai_main_conf_t  *vmcf;
+
+    if (ngx_process != NGX_PROCESS_WORKER
+        && ngx_process != NGX_PROCESS_SINGLE)
+    {
+        return NGX_OK;
+    }
+
+    vmcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_http_voiceai_module);
+
+    if (vmcf == NULL || !vmcf->used) {
+        return NGX_OK;
+    }
+
+    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, cycle->log, 0,
+                   "voiceai %s", VA_VERSION);
+
+    return ngx_http_voiceai_transport_init(cycle);
+}
+
+
+static void
+ngx_http_voiceai_exit_process(ngx_cycle_t *cycle)
+{
+    ngx_http_voiceai_main_conf_t  *vmcf;
+
+    vmcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_http_voiceai_module);
+
+    if (vmcf == NULL || !vmcf->used) {
+        return;
+    }
+
+    ngx_http_voiceai_phrases_exit();
+    ngx_http_voiceai_transport_exit(cycle);
+}

@@ -1,0 +1,221 @@
+
+#ifndef _NGX_HTTP_VOICEAI_MODULE_H_INCLUDED_
+#define _NGX_HTTP_VOICEAI_MODULE_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include "../src/dialog/va_call.h"
+#include "../src/twilio/va_media.h"
+#include "../src/wire/va_form.h"
+
+#include "ngx_http_voiceai_transport.h"
+#include "ngx_http_voiceai_zone.h"
+
+
+/* A webhook's body; Twilio's are 1 to 4 kB. */
+#define NGX_HTTP_VOICEAI_MAX_BODY      65536
+
+#define NGX_HTTP_VOICEAI_STT           0
+#define NGX_HTTP_VOICEAI_LLM           1
+#define NGX_HTTP_VOICEAI_TTS           2
+#define NGX_HTTP_VOICEAI_STAGES        3
+
+
+typedef struct {
+    ngx_thread_pool_t            *pool;
+    ngx_str_t                     pool_name;
+    ngx_uint_t                    used;     /* some server has a handler */
+} ngx_http_voiceai_main_conf_t;
+
+
+/* Where the handlers of this server stand, for the URLs in TwiML. */
+typedef struct {
+    ngx_str_t                     media_uri;
+    ngx_str_t                     continue_uri;
+} ngx_http_voiceai_srv_conf_t;
+
+
+typedef struct {
+    ngx_str_t                     name;
+    ngx_http_complex_value_t      value;
+} ngx_http_voiceai_parameter_t;
+
+
+/* What stands behind a stage: off, built in, or a provider. */
+typedef struct {
+    ngx_uint_t                    set;      /* unsigned  set:1; */
+    ngx_uint_t                    off;
+    ngx_uint_t                    builtin;
+    ngx_http_voiceai_provider_t   provider;
+} ngx_http_voiceai_engine_t;
+
+
+typedef struct {
+    ngx_flag_t                    enable;
+    ngx_flag_t                    signature;
+    ngx_flag_t                    stream_token;
+    ngx_flag_t                    barge_in;
+    ngx_uint_t                    mode;
+    ngx_uint_t                    handler;  /* set by a handler directive */
+
+    ngx_shm_zone_t               *zone;
+    ngx_str_t                     public_url;
+    ngx_str_t                     account_sid;
+    ngx_str_t                     auth_token;
+    ngx_str_t                     number;
+
+    ngx_http_complex_value_t     *greeting;
+    ngx_http_complex_value_t     *prompt;
+    ngx_http_complex_value_t     *language;
+    ngx_http_complex_value_t     *voice;
+    ngx_http_complex_value_t     *apology;
+    ngx_http_complex_value_t     *reask;
+    ngx_array_t                  *parameters;
+
+    ngx_msec_t                    silence_threshold;
+    ngx_msec_t                    barge_in_after;
+    ngx_msec_t                    min_speech;
+    ngx_msec_t                    preroll;
+    ngx_msec_t                    max_utterance;
+    ngx_msec_t                    send_ahead;
+    ngx_msec_t                    idle_timeout;
+    ngx_msec_t                    max_duration;
+    size_t                        max_message;
+
+    ngx_http_voiceai_engine_t     engines[NGX_HTTP_VOICEAI_STAGES];
+} ngx_http_voiceai_loc_conf_t;
+
+
+typedef struct ngx_http_voiceai_call_s  ngx_http_voiceai_call_t;
+
+
+/*
+ * What a request of ours is about, for variables and the access log.  Lives
+ * with the request, so it outlasts the call of a media socket.
+ */
+typedef struct {
+    void                         *socket;   /* of the media handler */
+    va_form_t                    *form;
+    void                         *body;     /* while a body is read */
+    ngx_http_voiceai_record_t     record;   /* copied out of the zone */
+
+    ngx_msec_t                    start;
+    ngx_msec_t                    end;
+    uint64_t                      bytes_in;
+    uint64_t                      bytes_out;
+    va_call_stat_t                stat;
+    ngx_uint_t                    latency;  /* of the last answer, ms */
+    const char                   *reason;   /* why the stream ended */
+
+    unsigned                      known:1;  /* record is filled */
+    unsigned                      ended:1;
+} ngx_http_voiceai_ctx_t;
+
+
+extern ngx_module_t  ngx_http_voiceai_module;
+
+
+VA_BEGIN_DECLS
+
+
+/* ngx_http_voiceai_conf.c */
+char *ngx_http_voiceai_secret_slot(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_voiceai_engine(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_voiceai_public_url(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_voiceai_parameter(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+void ngx_http_voiceai_default_engines(ngx_http_voiceai_loc_conf_t *conf);
+char *ngx_http_voiceai_check(ngx_conf_t *cf,
+    ngx_http_voiceai_loc_conf_t *conf);
+ngx_int_t ngx_http_voiceai_pool(ngx_conf_t *cf,
+    ngx_http_voiceai_main_conf_t *vmcf);
+
+/* ngx_http_voiceai_variables.c */
+ngx_int_t ngx_http_voiceai_add_variables(ngx_conf_t *cf);
+
+/* ngx_http_voiceai_request.c */
+ngx_http_voiceai_ctx_t *ngx_http_voiceai_get_ctx(ngx_http_request_t *r);
+ngx_int_t ngx_http_voiceai_eval(ngx_http_request_t *r,
+    ngx_http_complex_value_t *value, ngx_str_t *out);
+ngx_int_t ngx_http_voiceai_signed(ngx_http_request_t *r, const va_form_t *form,
+    va_str_t body, ngx_uint_t websocket);
+ngx_int_t ngx_http_voiceai_read_form(ngx_http_request_t *r,
+    ngx_int_t (*handler)(ngx_http_request_t *r));
+ngx_int_t ngx_http_voiceai_refuse(ngx_http_request_t *r, ngx_uint_t status,
+    const char *error);
+ngx_int_t ngx_http_voiceai_send(ngx_http_request_t *r, ngx_uint_t status,
+    ngx_str_t *type, va_buf_t *body);
+
+/* ngx_http_voiceai_webhook.c */
+ngx_int_t ngx_http_voiceai_incoming_handler(ngx_http_request_t *r);
+ngx_int_t ngx_http_voiceai_continue_handler(ngx_http_request_t *r);
+ngx_int_t ngx_http_voiceai_health_handler(ngx_http_request_t *r);
+
+/* ngx_http_voiceai_media.c */
+ngx_int_t ngx_http_voiceai_media_handler(ngx_http_request_t *r);
+
+/* ngx_http_voiceai_call.c */
+
+/*
+ * Begins the conversation of an attached stream.  The call is freed by
+ * ngx_http_voiceai_call_destroy() and by nothing else.
+ */
+ngx_http_voiceai_call_t *ngx_http_voiceai_call_create(ngx_http_request_t *r,
+    ngx_http_voiceai_ctx_t *ctx, va_buf_t *out);
+void ngx_http_voiceai_call_start(ngx_http_voiceai_call_t *call);
+void ngx_http_voiceai_call_message(ngx_http_voiceai_call_t *call,
+    va_media_msg_t *msg);
+void ngx_http_voiceai_call_destroy(ngx_http_voiceai_call_t *call,
+    ngx_http_voiceai_state_e state);
+
+/* ngx_http_voiceai_media.c: what a call asks of its socket */
+void ngx_http_voiceai_media_text(va_buf_t *out, va_buf_t *message);
+void ngx_http_voiceai_media_flush(ngx_http_request_t *r);
+void ngx_http_voiceai_media_close(ngx_http_request_t *r,
+    ngx_http_voiceai_state_e state, const char *reason);
+void ngx_http_voiceai_media_fail(ngx_http_request_t *r, const char *reason);
+
+/* ngx_http_voiceai_phrase.c */
+
+/* a phrase longer than 30 s is not kept */
+#define NGX_HTTP_VOICEAI_PHRASE_MAX    (30 * VA_RATE)
+
+/* Audio of a fixed text, kept by the worker; refcounted. */
+typedef struct {
+    ngx_queue_t                   queue;
+    ngx_uint_t                    refs;
+    ngx_str_t                     key;
+    va_buf_t                      audio;
+} ngx_http_voiceai_phrase_t;
+
+void ngx_http_voiceai_phrase_key(va_buf_t *key,
+    ngx_http_voiceai_provider_t *provider, va_ai_input_t *input);
+ngx_http_voiceai_phrase_t *ngx_http_voiceai_phrase_find(va_buf_t *key);
+void ngx_http_voiceai_phrase_release(ngx_http_voiceai_phrase_t *phrase);
+void ngx_http_voiceai_phrase_store(va_buf_t *key, va_buf_t *audio);
+void ngx_http_voiceai_phrase_warm(ngx_thread_pool_t *pool,
+    ngx_http_voiceai_provider_t *provider, va_ai_input_t *input);
+void ngx_http_voiceai_phrases_exit(void);
+
+
+VA_END_DECLS
+
+
+static ngx_inline va_str_t
+ngx_http_voiceai_view(ngx_str_t *s)
+{
+    va_str_t  v;
+
+    v.data = (const char *) s->data;
+    v.len = s->len;
+
+    return v;
+}
+
+
+#endif /* _NGX_HTTP_VOICEAI_MODULE_H_INCLUDED_ */

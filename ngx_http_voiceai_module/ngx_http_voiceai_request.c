@@ -1,0 +1,460 @@
+
+/*
+ * What all handlers need: the context, the body as a form, the signature, and
+ * answers.
+ */
+
+
+#include "ngx_http_voiceai_module.h"
+
+#include "../src/twilio/va_signature.h"
+#include "../src/wire/va_json.h"
+
+
+typedef struct {
+    ngx_int_t  (*handler)(ngx_http_request_t *r);
+} ngx_http_voiceai_body_ctx_t;
+
+
+static void ngx_http_voiceai_cleanup(void *data);
+static void ngx_http_voiceai_body_handler(ngx_http_request_t *r);
+static ngx_int_t ngx_http_voiceai_body(ngx_http_request_t *r, ngx_str_t *body);
+static ngx_int_t ngx_http_voiceai_parse(ngx_http_request_t *r,
+    ngx_http_voiceai_ctx_t *ctx, va_str_t text);
+
+
+ngx_http_voiceai_ctx_t *
+ngx_http_voiceai_get_ctx(ngx_http_request_t *r)
+{
+    ngx_pool_cleanup_t      *cln;
+    ngx_http_voiceai_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_voiceai_module);
+
+    if (ctx) {
+        return ctx;
+    }
+
+    cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_http_voiceai_ctx_t));
+    if (cln == NULL) {
+        return NULL;
+    }
+
+    ctx = cln->data;
+    ngx_memzero(ctx, sizeof(ngx_http_voiceai_ctx_t));
+    cln->handler = ngx_http_voiceai_cleanup;
+    ctx->reason = "";
+
+    ngx_http_set_ctx(r, ctx, ngx_http_voiceai_module);
+
+    return ctx;
+}
+
+
+static void
+ngx_http_voiceai_cleanup(void *data)
+{
+    ngx_http_voiceai_ctx_t  *ctx = data;
+
+    va_form_free(ctx->form);
+}
+
+
+ngx_int_t
+ngx_http_voiceai_eval(ngx_http_request_t *r, ngx_http_complex_value_t *value,
+    ngx_str_t *out)
+{
+    if (value == NULL) {
+        ngx_str_null(out);
+        return NGX_OK;
+    }
+
+    return ngx_http_complex_value(r, value, out);
+}
+
+
+/*
+ * Checks X-Twilio-Signature over the public URL with the raw request target:
+ * proxies in front, ports and normalisation must not matter.
+ */
+
+ngx_int_t
+ngx_http_voiceai_signed(ngx_http_request_t *r, const va_form_t *form,
+    va_str_t body, ngx_uint_t websocket)
+{
+    va_rc_t                       rc;
+    ngx_str_t                     url, host;
+    ngx_uint_t                    i;
+    ngx_list_part_t              *part;
+    ngx_table_elt_t              *header;
+    va_signature_check_t          check;
+    ngx_http_voiceai_loc_conf_t  *vlcf;
+
+    vlcf = ngx_http_get_module_loc_conf(r, ngx_http_voiceai_module);
+
+    if (!vlcf->signature) {
+        return NGX_OK;
+    }
+
+    ngx_memzero(&check, sizeof(va_signature_check_t));
+
+    part = &r->headers_in.headers.part;
+    header = part->elts;
+
+    for (i = 0; /* void */ ; i++) {
+
+        if (i >= part->nelts) {
+            if (part->next == NULL) {
+                break;
+            }
+
+            part = part->next;
+            header = part->elts;
+            i = 0;
+        }
+
+        if (header[i].key.len == sizeof("X-Twilio-Signature") - 1
+            && ngx_strcasecmp(header[i].lowcase_key ? header[i].lowcase_key
+                                                    : header[i].key.data,
+                              (u_char *) "x-twilio-signature")
+               == 0)
+        {
+            check.signature = ngx_http_voiceai_view(&header[i].value);
+            break;
+        }
+    }
+
+    host = vlcf->public_url;
+
+    if (websocket) {
+        /* https://host becomes wss://host, http://host ws://host */
+        host.data += 4;
+        host.len -= 4;
+    }
+
+    url.len = 2 + host.len + r->unparsed_uri.len;
+    url.data = ngx_pnalloc(r->pool, url.len);
+    if (url.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    url.len = ngx_snprintf(url.data, url.len, "%s%V%V", websocket ? "ws" : "",
+                           &host, &r->unparsed_uri)
+              - url.data;
+
+    check.token = ngx_http_voiceai_view(&vlcf->auth_token);
+    check.url = ngx_http_voiceai_view(&url);
+    check.form = form;
+    check.body = body;
+    check.websocket = websocket;
+
+    rc = va_signature_check(&check);
+
+    if (rc == VA_OK) {
+        return NGX_OK;
+    }
+
+    if (rc == VA_INVALID) {
+        ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
+                      "voiceai: %s for \"%V\"",
+                      check.signature.len ? "wrong X-Twilio-Signature"
+                                          : "no X-Twilio-Signature",
+                      &url);
+        return NGX_DECLINED;
+    }
+
+    ngx_log_error(NGX_LOG_ALERT, r->connection->log, 0,
+                  "voiceai: could not check a signature");
+
+    return NGX_ERROR;
+}
+
+
+/*
+ * Reads a webhook's parameters, from the body of a POST or the query of a GET,
+ * checks the signature and calls the handler.
+ */
+
+ngx_int_t
+ngx_http_voiceai_read_form(ngx_http_request_t *r,
+    ngx_int_t (*handler)(ngx_http_request_t *r))
+{
+    ngx_int_t                     rc;
+    ngx_http_voiceai_ctx_t       *ctx;
+    ngx_http_voiceai_body_ctx_t  *bctx;
+
+    ctx = ngx_http_voiceai_get_ctx(r);
+    if (ctx == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (r->method & NGX_HTTP_GET) {
+
+        rc = ngx_http_discard_request_body(r);
+        if (rc != NGX_OK) {
+            return rc;
+        }
+
+        rc = ngx_http_voiceai_parse(r, ctx, ngx_http_voiceai_view(&r->args));
+        if (rc != NGX_OK) {
+            return rc;
+        }
+
+        rc = ngx_http_voiceai_signed(r, NULL, va_str(NULL), 0);
+        if (rc != NGX_OK) {
+            return rc == NGX_DECLINED
+                   ? ngx_http_voiceai_refuse(r, NGX_HTTP_FORBIDDEN,
+                                             "wrong signature")
+                   : NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        return handler(r);
+    }
+
+    if (!(r->method & NGX_HTTP_POST)) {
+        return ngx_http_voiceai_refuse(r, NGX_HTTP_NOT_ALLOWED,
+                                       "use GET or POST");
+    }
+
+    if (r->headers_in.content_length_n > NGX_HTTP_VOICEAI_MAX_BODY) {
+        (void) ngx_http_discard_request_body(r);
+        return ngx_http_voiceai_refuse(r, NGX_HTTP_BAD_REQUEST,
+                                       "the body is too large");
+    }
+
+    bctx = ngx_palloc(r->pool, sizeof(ngx_http_voiceai_body_ctx_t));
+    if (bctx == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    bctx->handler = handler;
+    ctx->body = bctx;
+
+    r->request_body_in_single_buf = 1;
+
+    rc = ngx_http_read_client_request_body(r, ngx_http_voiceai_body_handler);
+
+    if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
+        return rc;
+    }
+
+    return NGX_DONE;
+}
+
+
+static void
+ngx_http_voiceai_body_handler(ngx_http_request_t *r)
+{
+    va_str_t                      text;
+    ngx_int_t                     rc;
+    ngx_str_t                     body, *type;
+    va_form_t                    *form;
+    ngx_http_voiceai_ctx_t       *ctx;
+    ngx_http_voiceai_body_ctx_t  *bctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_voiceai_module);
+    bctx = ctx->body;
+
+    rc = ngx_http_voiceai_body(r, &body);
+
+    if (rc != NGX_OK) {
+        ngx_http_finalize_request(r, rc == NGX_DECLINED
+                     ? ngx_http_voiceai_refuse(r, NGX_HTTP_BAD_REQUEST,
+                                               "the body is too large")
+                     : NGX_HTTP_INTERNAL_SERVER_ERROR);
+        return;
+    }
+
+    text = ngx_http_voiceai_view(&body);
+
+    type = r->headers_in.content_type ? &r->headers_in.content_type->value
+                                      : NULL;
+    form = NULL;
+
+    if (type && type->len >= sizeof("application/x-www-form-urlencoded") - 1
+        && ngx_strncasecmp(type->data,
+                        (u_char *) "application/x-www-form-urlencoded",
+                        sizeof("application/x-www-form-urlencoded") - 1)
+           == 0)
+    {
+        rc = ngx_http_voiceai_parse(r, ctx, text);
+        if (rc != NGX_OK) {
+            ngx_http_finalize_request(r, rc);
+            return;
+        }
+
+        form = ctx->form;
+    }
+
+    /* the signature comes first: a stranger learns nothing else */
+
+    rc = ngx_http_voiceai_signed(r, form, text, 0);
+
+    if (rc == NGX_DECLINED) {
+        rc = ngx_http_voiceai_refuse(r, NGX_HTTP_FORBIDDEN, "wrong signature");
+
+    } else if (rc == NGX_ERROR) {
+        rc = NGX_HTTP_INTERNAL_SERVER_ERROR;
+
+    } else if (form == NULL) {
+        rc = ngx_http_voiceai_refuse(r, NGX_HTTP_BAD_REQUEST,
+                "the body is not application/x-www-form-urlencoded");
+
+    } else {
+        rc = bctx->handler(r);
+    }
+
+    ngx_http_finalize_request(r, rc);
+}
+
+
+/* The body in one piece, NGX_DECLINED when it is too large. */
+
+static ngx_int_t
+ngx_http_voiceai_body(ngx_http_request_t *r, ngx_str_t *body)
+{
+    off_t         size;
+    u_char       *p;
+    ssize_t       n;
+    ngx_buf_t    *b;
+    ngx_chain_t  *cl;
+
+    ngx_str_null(body);
+
+    if (r->request_body == NULL || r->request_body->bufs == NULL) {
+        return NGX_OK;
+    }
+
+    size = 0;
+
+    for (cl = r->request_body->bufs; cl; cl = cl->next) {
+        size += ngx_buf_size(cl->buf);
+    }
+
+    if (size > NGX_HTTP_VOICEAI_MAX_BODY) {
+        return NGX_DECLINED;
+    }
+
+    p = ngx_pnalloc(r->pool, size + 1);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    body->data = p;
+
+    for (cl = r->request_body->bufs; cl; cl = cl->next) {
+        b = cl->buf;
+
+        if (!b->in_file) {
+            p = ngx_cpymem(p, b->pos, b->last - b->pos);
+            continue;
+        }
+
+        n = ngx_read_file(b->file, p, b->file_last - b->file_pos, b->file_pos);
+        if (n != (ssize_t) (b->file_last - b->file_pos)) {
+            return NGX_ERROR;
+        }
+
+        p += n;
+    }
+
+    body->len = p - body->data;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_voiceai_parse(ngx_http_request_t *r, ngx_http_voiceai_ctx_t *ctx,
+    va_str_t text)
+{
+    switch (va_form_parse(&ctx->form, text)) {
+
+    case VA_OK:
+        return NGX_OK;
+
+    case VA_INVALID:
+        return ngx_http_voiceai_refuse(r, NGX_HTTP_BAD_REQUEST,
+                                       "the form is malformed");
+
+    case VA_LIMIT:
+        return ngx_http_voiceai_refuse(r, NGX_HTTP_BAD_REQUEST,
+                                       "the form has too many fields");
+
+    default:
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+}
+
+
+/* An error as JSON: {"error":"..."} */
+
+ngx_int_t
+ngx_http_voiceai_refuse(ngx_http_request_t *r, ngx_uint_t status,
+    const char *error)
+{
+    va_buf_t          body;
+    ngx_int_t         rc;
+    ngx_table_elt_t  *h;
+
+    static ngx_str_t  type = ngx_string("application/json");
+
+    ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
+                  "voiceai: refused with %ui: %s", status, error);
+
+    if (status == NGX_HTTP_NOT_ALLOWED) {
+        h = ngx_list_push(&r->headers_out.headers);
+        if (h == NULL) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        h->hash = 1;
+        ngx_str_set(&h->key, "Allow");
+        ngx_str_set(&h->value, "GET, POST");
+
+        if (ngx_http_discard_request_body(r) != NGX_OK) {
+            r->keepalive = 0;
+        }
+    }
+
+    va_buf_init(&body, 1024);
+    va_buf_puts(&body, "{\"error\":");
+    va_json_quote(&body, va_str(error));
+    va_buf_puts(&body, "}\n");
+
+    rc = ngx_http_voiceai_send(r, status, &type, &body);
+    va_buf_free(&body);
+
+    return rc;
+}
+
+
+/* Answers with a copy of body. */
+
+ngx_int_t
+ngx_http_voiceai_send(ngx_http_request_t *r, ngx_uint_t status,
+    ngx_str_t *type, va_buf_t *body)
+{
+    ngx_buf_t                 *b;
+    ngx_http_complex_value_t   cv;
+
+    if (body->rc != VA_OK) {
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "voiceai: an answer could not be written (%d)",
+                      (int) body->rc);
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    b = ngx_create_temp_buf(r->pool, body->len + 1);
+    if (b == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ngx_memcpy(b->pos, body->data, body->len);
+
+    ngx_memzero(&cv, sizeof(ngx_http_complex_value_t));
+    cv.value.data = b->pos;
+    cv.value.len = body->len;
+
+    return ngx_http_send_response(r, status, type, &cv);
+}

@@ -1,0 +1,253 @@
+
+/*
+ * Variables of a call, for maps, for the texts that are spoken, and for the
+ * access log.  They are copied from the request's context, which outlasts the
+ * call itself.
+ */
+
+
+#include "ngx_http_voiceai_module.h"
+
+
+static ngx_int_t ngx_http_voiceai_variable_field(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_http_voiceai_variable_number(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_http_voiceai_variable_reason(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_http_voiceai_variable_param(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+
+
+enum {
+    NGX_HTTP_VOICEAI_VAR_TURNS = 0,
+    NGX_HTTP_VOICEAI_VAR_INTERRUPTIONS,
+    NGX_HTTP_VOICEAI_VAR_FAILURES,
+    NGX_HTTP_VOICEAI_VAR_DURATION,
+    NGX_HTTP_VOICEAI_VAR_LATENCY,
+    NGX_HTTP_VOICEAI_VAR_BYTES_IN,
+    NGX_HTTP_VOICEAI_VAR_BYTES_OUT
+};
+
+
+#define ngx_http_voiceai_var(name, getter, data)                              \
+    { ngx_string("voiceai_" name), NULL, getter, (uintptr_t) (data),          \
+      NGX_HTTP_VAR_NOCACHEABLE, 0 }
+
+#define ngx_http_voiceai_var_field(name, field)                               \
+    ngx_http_voiceai_var(name, ngx_http_voiceai_variable_field,               \
+                     offsetof(ngx_http_voiceai_record_t, field##_len))
+
+#define ngx_http_voiceai_var_number(name, id)                                 \
+    ngx_http_voiceai_var(name, ngx_http_voiceai_variable_number,              \
+                         NGX_HTTP_VOICEAI_VAR_##id)
+
+
+static ngx_http_variable_t  ngx_http_voiceai_vars[] = {
+
+    ngx_http_voiceai_var_field("call_sid", sid),
+    ngx_http_voiceai_var_field("account_sid", account_sid),
+    ngx_http_voiceai_var_field("stream_sid", stream_sid),
+    ngx_http_voiceai_var_field("from", from),
+    ngx_http_voiceai_var_field("to", to),
+    ngx_http_voiceai_var_field("direction", direction),
+
+    ngx_http_voiceai_var_number("turns", TURNS),
+    ngx_http_voiceai_var_number("interruptions", INTERRUPTIONS),
+    ngx_http_voiceai_var_number("failures", FAILURES),
+    ngx_http_voiceai_var_number("duration", DURATION),
+    ngx_http_voiceai_var_number("latency", LATENCY),
+    ngx_http_voiceai_var_number("bytes_received", BYTES_IN),
+    ngx_http_voiceai_var_number("bytes_sent", BYTES_OUT),
+
+    ngx_http_voiceai_var("reason", ngx_http_voiceai_variable_reason, 0),
+
+    { ngx_string("voiceai_param_"), NULL, ngx_http_voiceai_variable_param,
+      0, NGX_HTTP_VAR_NOCACHEABLE|NGX_HTTP_VAR_PREFIX, 0 },
+
+      ngx_http_null_variable
+};
+
+
+ngx_int_t
+ngx_http_voiceai_add_variables(ngx_conf_t *cf)
+{
+    ngx_http_variable_t  *var, *v;
+
+    for (v = ngx_http_voiceai_vars; v->name.len; v++) {
+        var = ngx_http_add_variable(cf, &v->name, v->flags);
+        if (var == NULL) {
+            return NGX_ERROR;
+        }
+
+        var->get_handler = v->get_handler;
+        var->data = v->data;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_http_voiceai_ctx_t *
+ngx_http_voiceai_variable_ctx(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v)
+{
+    ngx_http_voiceai_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r->main, ngx_http_voiceai_module);
+
+    if (ctx == NULL || !ctx->known) {
+        v->not_found = 1;
+        return NULL;
+    }
+
+    v->valid = 1;
+    v->no_cacheable = 1;
+    v->not_found = 0;
+
+    return ctx;
+}
+
+
+/* data is the offset of the length, which the bytes follow */
+
+static ngx_int_t
+ngx_http_voiceai_variable_field(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    u_char                  *p;
+    ngx_http_voiceai_ctx_t  *ctx;
+
+    ctx = ngx_http_voiceai_variable_ctx(r, v);
+    if (ctx == NULL) {
+        return NGX_OK;
+    }
+
+    p = (u_char *) &ctx->record + data;
+
+    v->len = *(u_short *) p;
+    v->data = p + sizeof(u_short);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_voiceai_variable_number(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    u_char                  *p;
+    ngx_msec_t               ms;
+    ngx_http_voiceai_ctx_t  *ctx;
+
+    ctx = ngx_http_voiceai_variable_ctx(r, v);
+    if (ctx == NULL) {
+        return NGX_OK;
+    }
+
+    p = ngx_pnalloc(r->pool, NGX_INT64_LEN + 4);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    v->data = p;
+
+    switch (data) {
+
+    case NGX_HTTP_VOICEAI_VAR_TURNS:
+        p = ngx_sprintf(p, "%ud", ctx->stat.user_turns);
+        break;
+
+    case NGX_HTTP_VOICEAI_VAR_INTERRUPTIONS:
+        p = ngx_sprintf(p, "%ud", ctx->stat.interruptions);
+        break;
+
+    case NGX_HTTP_VOICEAI_VAR_FAILURES:
+        p = ngx_sprintf(p, "%ud", ctx->stat.failures);
+        break;
+
+    case NGX_HTTP_VOICEAI_VAR_DURATION:
+        ms = (ctx->start == 0) ? 0
+             : (ctx->ended ? ctx->end : ngx_current_msec) - ctx->start;
+        p = ngx_sprintf(p, "%M.%03M", ms / 1000, ms % 1000);
+        break;
+
+    case NGX_HTTP_VOICEAI_VAR_LATENCY:
+        p = ngx_sprintf(p, "%ui", ctx->latency);
+        break;
+
+    case NGX_HTTP_VOICEAI_VAR_BYTES_IN:
+        p = ngx_sprintf(p, "%uL", ctx->bytes_in);
+        break;
+
+    default: /* NGX_HTTP_VOICEAI_VAR_BYTES_OUT */
+        p = ngx_sprintf(p, "%uL", ctx->bytes_out);
+        break;
+    }
+
+    v->len = p - v->data;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_voiceai_variable_reason(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    ngx_http_voiceai_ctx_t  *ctx;
+
+    ctx = ngx_http_voiceai_variable_ctx(r, v);
+    if (ctx == NULL) {
+        return NGX_OK;
+    }
+
+    v->data = (u_char *) ctx->reason;
+    v->len = ngx_strlen(ctx->reason);
+
+    return NGX_OK;
+}
+
+
+/* $voiceai_param_NAME: a parameter of the stream */
+
+static ngx_int_t
+ngx_http_voiceai_variable_param(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    ngx_str_t *var = (ngx_str_t *) data;
+
+    size_t                   len;
+    u_char                  *name, *p, *last;
+    ngx_http_voiceai_ctx_t  *ctx;
+
+    name = var->data + sizeof("voiceai_param_") - 1;
+    len = var->len - (sizeof("voiceai_param_") - 1);
+
+    ctx = ngx_http_voiceai_variable_ctx(r, v);
+    if (ctx == NULL) {
+        return NGX_OK;
+    }
+
+    p = ctx->record.params;
+    last = p + ctx->record.params_len;
+
+    while (p < last) {
+
+        v->data = p + ngx_strlen(p) + 1;
+        v->len = ngx_strlen(v->data);
+
+        /* variable names are lower case */
+
+        if (ngx_strlen(p) == len && ngx_strncasecmp(p, name, len) == 0) {
+            return NGX_OK;
+        }
+
+        p = v->data + v->len + 1;
+    }
+
+    v->valid = 0;
+    v->not_found = 1;
+
+    return NGX_OK;
+}

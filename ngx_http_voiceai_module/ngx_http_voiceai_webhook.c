@@ -1,0 +1,368 @@
+
+/*
+ * Twilio's webhooks, answered with TwiML, and the health page.
+ */
+
+
+#include "ngx_http_voiceai_module.h"
+
+#include "../src/twilio/va_twiml.h"
+#include "../src/wire/va_json.h"
+
+
+static ngx_int_t ngx_http_voiceai_incoming(ngx_http_request_t *r);
+static ngx_int_t ngx_http_voiceai_continue(ngx_http_request_t *r);
+static ngx_int_t ngx_http_voiceai_record(ngx_http_request_t *r,
+    ngx_http_voiceai_ctx_t *ctx);
+static ngx_int_t ngx_http_voiceai_connect(ngx_http_request_t *r,
+    va_buf_t *twiml);
+static ngx_int_t ngx_http_voiceai_greet(ngx_http_request_t *r,
+    va_buf_t *twiml);
+static ngx_int_t ngx_http_voiceai_twiml(ngx_http_request_t *r,
+    va_buf_t *twiml);
+
+
+static ngx_str_t  ngx_http_voiceai_xml = ngx_string("text/xml; charset=utf-8");
+
+
+ngx_int_t
+ngx_http_voiceai_incoming_handler(ngx_http_request_t *r)
+{
+    return ngx_http_voiceai_read_form(r, ngx_http_voiceai_incoming);
+}
+
+
+ngx_int_t
+ngx_http_voiceai_continue_handler(ngx_http_request_t *r)
+{
+    return ngx_http_voiceai_read_form(r, ngx_http_voiceai_continue);
+}
+
+
+/* Copies what the form says of the call into the context's record. */
+
+static ngx_int_t
+ngx_http_voiceai_record(ngx_http_request_t *r, ngx_http_voiceai_ctx_t *ctx)
+{
+    va_str_t                    sid, s;
+    ngx_http_voiceai_record_t  *rec;
+
+    sid = va_form_get(ctx->form, "CallSid");
+
+    if (sid.len == 0) {
+        return ngx_http_voiceai_refuse(r, NGX_HTTP_BAD_REQUEST,
+                                       "CallSid is missing");
+    }
+
+    if (sid.len > NGX_HTTP_VOICEAI_SID_LEN) {
+        return ngx_http_voiceai_refuse(r, NGX_HTTP_BAD_REQUEST,
+                                       "CallSid is too long");
+    }
+
+    rec = &ctx->record;
+
+    ngx_http_voiceai_set(rec, sid, sid.data, sid.len);
+
+    s = va_form_get(ctx->form, "AccountSid");
+    ngx_http_voiceai_set(rec, account_sid, s.data, s.len);
+
+    s = va_form_get(ctx->form, "From");
+    ngx_http_voiceai_set(rec, from, s.data, s.len);
+
+    s = va_form_get(ctx->form, "To");
+    ngx_http_voiceai_set(rec, to, s.data, s.len);
+
+    s = va_form_get(ctx->form, "Direction");
+    ngx_http_voiceai_set(rec, direction, s.data, s.len);
+
+    ctx->known = 1;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_voiceai_incoming(ngx_http_request_t *r)
+{
+    va_buf_t                      twiml;
+    ngx_int_t                     rc;
+    ngx_http_voiceai_ctx_t       *ctx;
+    ngx_http_voiceai_loc_conf_t  *vlcf;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_voiceai_module);
+    vlcf = ngx_http_get_module_loc_conf(r, ngx_http_voiceai_module);
+
+    rc = ngx_http_voiceai_record(r, ctx);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    rc = ngx_http_voiceai_zone_announce(vlcf->zone, &ctx->record);
+
+    va_buf_init(&twiml, VA_TWIML_MAX);
+    va_twiml_begin(&twiml);
+
+    switch (rc) {
+
+    case NGX_OK:
+        ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
+                      "voiceai: call %*s announced",
+                      (size_t) ctx->record.sid_len, ctx->record.sid);
+
+        rc = ngx_http_voiceai_greet(r, &twiml);
+
+        if (rc == NGX_OK) {
+            rc = ngx_http_voiceai_connect(r, &twiml);
+        }
+
+        break;
+
+    case NGX_BUSY:
+        ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
+                      "voiceai: call %*s refused, zone \"%V\" is full",
+                      (size_t) ctx->record.sid_len, ctx->record.sid,
+                      &vlcf->zone->shm.name);
+
+        va_twiml_reject(&twiml, 1);
+        rc = NGX_OK;
+        break;
+
+    case NGX_DECLINED:
+        va_twiml_hangup(&twiml);
+        rc = NGX_OK;
+        break;
+
+    default:
+        break;
+    }
+
+    if (rc != NGX_OK) {
+        va_buf_free(&twiml);
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_voiceai_twiml(r, &twiml);
+}
+
+
+/*
+ * Twilio comes here when the stream was closed: the record knows whether the
+ * conversation is over.
+ */
+
+static ngx_int_t
+ngx_http_voiceai_continue(ngx_http_request_t *r)
+{
+    va_str_t                      voice, language;
+    va_buf_t                      twiml;
+    ngx_int_t                     rc;
+    ngx_str_t                     text;
+    ngx_uint_t                    over;
+    ngx_http_voiceai_ctx_t       *ctx;
+    ngx_http_voiceai_record_t    *rec;
+    ngx_http_voiceai_loc_conf_t  *vlcf;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_voiceai_module);
+    vlcf = ngx_http_get_module_loc_conf(r, ngx_http_voiceai_module);
+    rec = &ctx->record;
+
+    rc = ngx_http_voiceai_record(r, ctx);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    va_buf_init(&twiml, VA_TWIML_MAX);
+    va_twiml_begin(&twiml);
+
+    over = 1;
+
+    if (ngx_http_voiceai_zone_find(vlcf->zone, rec, 1) == NGX_OK) {
+        over = (rec->state == NGX_HTTP_VOICEAI_ENDED || rec->hangup);
+
+        if (rec->say_len) {
+            if (ngx_http_voiceai_eval(r, vlcf->language, &text) != NGX_OK) {
+                va_buf_free(&twiml);
+                return NGX_HTTP_INTERNAL_SERVER_ERROR;
+            }
+
+            voice = va_str(NULL);
+            language = ngx_http_voiceai_view(&text);
+            va_twiml_say(&twiml, (va_str_t) { (char *) rec->say,
+                                              rec->say_len },
+                         voice, language);
+        }
+    }
+
+    if (!over && ngx_http_voiceai_zone_announce(vlcf->zone, rec) != NGX_OK) {
+        over = 1;
+    }
+
+    ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
+                  "voiceai: call %*s %s", (size_t) rec->sid_len, rec->sid,
+                  over ? "hung up" : "connected again");
+
+    if (over) {
+        va_twiml_hangup(&twiml);
+
+    } else if (ngx_http_voiceai_connect(r, &twiml) != NGX_OK) {
+        va_buf_free(&twiml);
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_voiceai_twiml(r, &twiml);
+}
+
+
+/* <Say> of the greeting, where there is no voice to speak it on the stream. */
+
+static ngx_int_t
+ngx_http_voiceai_greet(ngx_http_request_t *r, va_buf_t *twiml)
+{
+    ngx_str_t                     text, voice, language;
+    ngx_http_voiceai_loc_conf_t  *vlcf;
+
+    vlcf = ngx_http_get_module_loc_conf(r, ngx_http_voiceai_module);
+
+    if (vlcf->engines[NGX_HTTP_VOICEAI_TTS].set
+        && !vlcf->engines[NGX_HTTP_VOICEAI_TTS].off)
+    {
+        return NGX_OK;
+    }
+
+    if (ngx_http_voiceai_eval(r, vlcf->greeting, &text) != NGX_OK
+        || ngx_http_voiceai_eval(r, vlcf->voice, &voice) != NGX_OK
+        || ngx_http_voiceai_eval(r, vlcf->language, &language) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    va_twiml_say(twiml, ngx_http_voiceai_view(&text),
+                 ngx_http_voiceai_view(&voice),
+                 ngx_http_voiceai_view(&language));
+
+    return NGX_OK;
+}
+
+
+/* <Connect><Stream/></Connect><Redirect/> */
+
+static ngx_int_t
+ngx_http_voiceai_connect(ngx_http_request_t *r, va_buf_t *twiml)
+{
+    va_buf_t                       url;
+    ngx_str_t                      value;
+    ngx_uint_t                     i, n;
+    va_twiml_param_t              *params;
+    ngx_http_voiceai_ctx_t        *ctx;
+    ngx_http_voiceai_loc_conf_t   *vlcf;
+    ngx_http_voiceai_srv_conf_t   *vscf;
+    ngx_http_voiceai_parameter_t  *parameter;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_voiceai_module);
+    vlcf = ngx_http_get_module_loc_conf(r, ngx_http_voiceai_module);
+    vscf = ngx_http_get_module_srv_conf(r, ngx_http_voiceai_module);
+
+    n = vlcf->parameters ? vlcf->parameters->nelts : 0;
+    parameter = vlcf->parameters ? vlcf->parameters->elts : NULL;
+
+    params = ngx_palloc(r->pool, (n + 1) * sizeof(va_twiml_param_t));
+    if (params == NULL) {
+        return NGX_ERROR;
+    }
+
+    params[0].name = va_str("token");
+    params[0].value.data = (char *) ctx->record.token;
+    params[0].value.len = ctx->record.token_len;
+
+    for (i = 0; i < n; i++) {
+
+        if (ngx_http_complex_value(r, &parameter[i].value, &value) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        params[i + 1].name = ngx_http_voiceai_view(&parameter[i].name);
+        params[i + 1].value = ngx_http_voiceai_view(&value);
+
+        if (params[i + 1].name.len >= VA_TWIML_PARAM_MAX) {
+            return NGX_ERROR;
+        }
+
+        if (params[i + 1].name.len + value.len > VA_TWIML_PARAM_MAX) {
+            params[i + 1].value.len = VA_TWIML_PARAM_MAX
+                                      - params[i + 1].name.len;
+
+            ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
+                          "voiceai: parameter \"%V\" was cut to Twilio's "
+                          "limit", &parameter[i].name);
+        }
+    }
+
+    /* Twilio takes wss only; http stays plain for tests on one machine */
+
+    va_buf_init(&url, 4096);
+    va_buf_puts(&url, "ws");
+    va_buf_append(&url, vlcf->public_url.data + 4, vlcf->public_url.len - 4);
+    va_buf_append(&url, vscf->media_uri.data, vscf->media_uri.len);
+    va_twiml_connect_stream(twiml, va_buf_view(&url), params, n + 1);
+
+    va_buf_reset(&url);
+    va_buf_append(&url, vlcf->public_url.data, vlcf->public_url.len);
+    va_buf_append(&url, vscf->continue_uri.data, vscf->continue_uri.len);
+    va_twiml_redirect(twiml, va_buf_view(&url));
+
+    i = (url.rc == VA_OK);
+    va_buf_free(&url);
+
+    return i ? NGX_OK : NGX_ERROR;
+}
+
+
+static ngx_int_t
+ngx_http_voiceai_twiml(ngx_http_request_t *r, va_buf_t *twiml)
+{
+    ngx_int_t  rc;
+
+    va_twiml_end(twiml);
+
+    rc = ngx_http_voiceai_send(r, NGX_HTTP_OK, &ngx_http_voiceai_xml, twiml);
+    va_buf_free(twiml);
+
+    return rc;
+}
+
+
+ngx_int_t
+ngx_http_voiceai_health_handler(ngx_http_request_t *r)
+{
+    va_buf_t                       body;
+    ngx_int_t                      rc;
+    ngx_http_voiceai_loc_conf_t   *vlcf;
+    ngx_http_voiceai_zone_stat_t   stat;
+
+    static ngx_str_t  type = ngx_string("application/json");
+
+    if (!(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))) {
+        return ngx_http_voiceai_refuse(r, NGX_HTTP_NOT_ALLOWED, "use GET");
+    }
+
+    rc = ngx_http_discard_request_body(r);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    vlcf = ngx_http_get_module_loc_conf(r, ngx_http_voiceai_module);
+
+    ngx_http_voiceai_zone_stat(vlcf->zone, &stat);
+
+    va_buf_init(&body, 8192);
+    va_buf_printf(&body, "{\"status\":\"ok\",\"message\":\"voice AI server is "
+                  "running\",\"active_sessions\":%lu,\"public_url\":",
+                  (unsigned long) stat.streaming);
+    va_json_quote(&body, ngx_http_voiceai_view(&vlcf->public_url));
+    va_buf_printf(&body, ",\"version\":\"%s\"}\n", VA_VERSION);
+
+    rc = ngx_http_voiceai_send(r, NGX_HTTP_OK, &type, &body);
+    va_buf_free(&body);
+
+    return rc;
+}

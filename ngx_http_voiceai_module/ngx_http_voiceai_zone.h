@@ -1,0 +1,147 @@
+
+/*
+ * The records of all calls, in memory shared by all workers.
+ *
+ * The slots are made when the zone is born; a call takes one or is refused.
+ * Records are copied in and out under the zone's mutex, so nothing outside
+ * this file points into shared memory.
+ */
+
+
+#ifndef _NGX_HTTP_VOICEAI_ZONE_H_INCLUDED_
+#define _NGX_HTTP_VOICEAI_ZONE_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include "../src/base/va_base.h"
+
+
+#define NGX_HTTP_VOICEAI_SID_LEN      128
+#define NGX_HTTP_VOICEAI_ADDR_LEN     128
+#define NGX_HTTP_VOICEAI_TOKEN_LEN    32
+#define NGX_HTTP_VOICEAI_PARAMS_LEN   2048
+#define NGX_HTTP_VOICEAI_SAY_LEN      1024
+#define NGX_HTTP_VOICEAI_HISTORY_LEN  4096
+
+/* times that one call may be connected again */
+#define NGX_HTTP_VOICEAI_CONNECTS     512
+
+/* an announced call whose stream never comes */
+#define NGX_HTTP_VOICEAI_ANNOUNCED_TIME  300
+/* a call that has ended, kept for late requests */
+#define NGX_HTTP_VOICEAI_ENDED_TIME      120
+/* a call that lost its stream and may come back */
+#define NGX_HTTP_VOICEAI_LOST_TIME       120
+
+
+typedef enum {
+    NGX_HTTP_VOICEAI_FREE = 0,
+    NGX_HTTP_VOICEAI_ANNOUNCED,   /* the webhook was answered */
+    NGX_HTTP_VOICEAI_STREAMING,   /* a worker has its socket */
+    NGX_HTTP_VOICEAI_LOST,        /* the socket went, the call goes on */
+    NGX_HTTP_VOICEAI_ENDED        /* the conversation is over */
+} ngx_http_voiceai_state_e;
+
+
+/* A short string in place. */
+#define ngx_http_voiceai_field(name, cap)                                     \
+    u_short  name##_len;                                                      \
+    u_char   name[cap]
+
+
+typedef struct {
+    ngx_http_voiceai_state_e  state;
+    ngx_pid_t                 owner;      /* worker that has the socket */
+    ngx_uint_t                connects;   /* streams so far */
+    time_t                    created;
+    time_t                    updated;
+    unsigned                  hangup:1;   /* after what is to be said */
+
+    ngx_http_voiceai_field(sid, NGX_HTTP_VOICEAI_SID_LEN);
+    ngx_http_voiceai_field(account_sid, NGX_HTTP_VOICEAI_SID_LEN);
+    ngx_http_voiceai_field(stream_sid, NGX_HTTP_VOICEAI_SID_LEN);
+    ngx_http_voiceai_field(from, NGX_HTTP_VOICEAI_ADDR_LEN);
+    ngx_http_voiceai_field(to, NGX_HTTP_VOICEAI_ADDR_LEN);
+    ngx_http_voiceai_field(direction, 32);
+    ngx_http_voiceai_field(token, NGX_HTTP_VOICEAI_TOKEN_LEN);
+
+    /* name and value, each followed by a null */
+    ngx_http_voiceai_field(params, NGX_HTTP_VOICEAI_PARAMS_LEN);
+
+    /* to be spoken by Twilio when the stream was closed for it */
+    ngx_http_voiceai_field(say, NGX_HTTP_VOICEAI_SAY_LEN);
+
+    /* turns, oldest first: 'U' or 'A', text, null */
+    ngx_http_voiceai_field(history, NGX_HTTP_VOICEAI_HISTORY_LEN);
+} ngx_http_voiceai_record_t;
+
+
+typedef struct {
+    ngx_uint_t                slots;
+    ngx_uint_t                used;
+    ngx_uint_t                streaming;
+    ngx_uint_t                refused;    /* calls, because it was full */
+} ngx_http_voiceai_zone_stat_t;
+
+
+/* Copies s into a field, cut at its size. */
+#define ngx_http_voiceai_set(rec, name, s, n)                                 \
+    do {                                                                      \
+        size_t  n__ = ngx_min((size_t) (n), sizeof((rec)->name));             \
+                                                                              \
+        ngx_memcpy((rec)->name, (s), n__);                                    \
+        (rec)->name##_len = (u_short) n__;                                    \
+    } while (0)
+
+
+VA_BEGIN_DECLS
+
+/* The directive "voiceai_zone name [size]". */
+char *ngx_http_voiceai_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+/*
+ * Announces a call.  rec has sid, addresses, direction and parameters.  A call
+ * that is known already keeps its token and history (Twilio repeats requests).
+ * On return rec is the record as it stands, with the token.
+ *
+ * NGX_OK
+ * NGX_BUSY      the zone is full
+ * NGX_DECLINED  the call has been connected too often
+ * NGX_ERROR     no random bytes for a token
+ */
+ngx_int_t ngx_http_voiceai_zone_announce(ngx_shm_zone_t *zone,
+    ngx_http_voiceai_record_t *rec);
+
+/*
+ * Gives the call to this worker: rec->sid names it, token is what the stream
+ * brought (NULL: not checked).  On NGX_OK rec is the whole record.
+ *
+ * NGX_OK
+ * NGX_DECLINED  no such call, the wrong token, or a stream is open already
+ */
+ngx_int_t ngx_http_voiceai_zone_attach(ngx_shm_zone_t *zone,
+    ngx_http_voiceai_record_t *rec, ngx_str_t *token, ngx_str_t *stream_sid);
+
+/*
+ * The stream has gone; rec->state, say, hangup and history say how to go on.
+ * Nothing happens when the record has been taken by a later stream.
+ */
+void ngx_http_voiceai_zone_detach(ngx_shm_zone_t *zone,
+    ngx_http_voiceai_record_t *rec);
+
+/*
+ * Copies the record of rec->sid to rec; `take` also empties what is to be
+ * said.  NGX_OK or NGX_DECLINED.
+ */
+ngx_int_t ngx_http_voiceai_zone_find(ngx_shm_zone_t *zone,
+    ngx_http_voiceai_record_t *rec, ngx_uint_t take);
+
+void ngx_http_voiceai_zone_stat(ngx_shm_zone_t *zone,
+    ngx_http_voiceai_zone_stat_t *stat);
+
+VA_END_DECLS
+
+
+#endif /* _NGX_HTTP_VOICEAI_ZONE_H_INCLUDED_ */
