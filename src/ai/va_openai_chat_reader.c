@@ -190,8 +190,11 @@ static va_rc_t on_event(void *ctx, va_str_t event, va_str_t data)
     return take_text(c, data, "delta");
 }
 
-/* Tells a JSON answer from a stream by its first byte, not by its type. */
-static void find_shape(chat_t *c, const uint8_t *data, size_t n)
+/*
+ * Tells a JSON answer from a stream by its first byte, not by its type.
+ * Returns how much white space stands before it.
+ */
+static size_t find_shape(chat_t *c, const uint8_t *data, size_t n)
 {
     size_t i = 0;
 
@@ -202,6 +205,7 @@ static void find_shape(chat_t *c, const uint8_t *data, size_t n)
     if (i < n) {
         c->shape = data[i] == '{' ? WHOLE : STREAM;
     }
+    return i;
 }
 
 static va_rc_t chat_feed(void *self, const uint8_t *data, size_t n)
@@ -210,7 +214,10 @@ static va_rc_t chat_feed(void *self, const uint8_t *data, size_t n)
     va_rc_t rc = VA_OK;
 
     if (c->shape == NOTHING_YET) {
-        find_shape(c, data, n);
+        size_t skip = find_shape(c, data, n);
+
+        data += skip;
+        n -= skip;
     }
     if (c->shape == WHOLE) {
         rc = va_buf_append(&c->body, data, n);

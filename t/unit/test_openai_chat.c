@@ -134,6 +134,8 @@ static void reads_odd_streams(void **state)
     says(&sse, DELTA("a") DONE, "a", 0);
     says(&sse, DELTA("a") "data: [DONE]", "a", 0);
     says(&sse, DELTA("a") END("length") DONE, "a", 0);
+    /* white space first */
+    says(&sse, "\t \r\n\n" DELTA("a") END("stop"), "a", 0);
     /* after the end nothing counts */
     says(&sse, DELTA("a") END("stop") DONE "data: {broken\n\n", "a", 0);
     /* empty events, null content, other members, other first events */
