@@ -19,9 +19,16 @@ count() {
 
 # Runs a command as one test with its output in a log of its own.
 check() {
-    local label=$1 file=$log/$stage-${1//[^a-zA-Z0-9]/-}.log
+    local label=$1 file=$log/$stage-${1//[^a-zA-Z0-9]/-}.log rc
     shift
-    if "$@" >"$file" 2>&1; then
+    set +e
+    (
+        set -e
+        "$@"
+    ) >"$file" 2>&1
+    rc=$?
+    set -e
+    if [ $rc -eq 0 ]; then
         count 1 0
     else
         count 0 1
@@ -33,7 +40,7 @@ check() {
 # Adds up what a log of TAP has to say.  A test that was skipped was not done.
 count_tap() {
     local bad='^not ok|^ok.*# *(skip|SKIP)|^Bail out!'
-    count "$(grep -E '^ok' "$1" | grep -cvE "$bad" || true)" \
+    count "$(grep -E '^ok( [0-9]| -)' "$1" | grep -cvE "$bad" || true)" \
         "$(grep -cE "$bad" "$1" || true)"
     grep -E -A 12 "$bad" "$1" | head -n 60 | sed 's/^/  /' || true
 }
@@ -137,6 +144,7 @@ stage_server() {
 # The same again with the sanitizers in server, module and programs.
 stage_sanitize() {
     check "sanitizer build" build_sanitize
+    grep -q "^1" "$log/$stage.count" || return
     export TEST_NGINX_TIMEOUT=10
     prove_all "$build/sanitize" "$build/sanitize/nginx"
 }

@@ -74,10 +74,10 @@ BEGIN {
     # options, so that path stands last.
     for my $tool (qw(ASAN UBSAN)) {
         my $variable = "${tool}_OPTIONS";
-        $ENV{$variable} = join ':', grep { length } $ENV{$variable},
-            'print_stacktrace=1', "log_path=$reports/$tool"
-            for $ENV{$variable} // '';
+        $ENV{$variable} = join ':', grep { length } $ENV{$variable} // '',
+            'print_stacktrace=1', "log_path=$reports/$tool";
     }
+    $ENV{LSAN_OPTIONS} = "suppressions=$root/t/lsan.supp:print_suppressions=0";
 }
 
 use Test::Nginx::Util ();
