@@ -23,6 +23,8 @@
 #define NGX_HTTP_VOICEAI_SEND_TIMEOUT  10000
 #define NGX_HTTP_VOICEAI_CLOSE_TIMEOUT 2000
 
+#define NGX_HTTP_VOICEAI_UPGRADE       426
+
 
 typedef struct {
     ngx_http_request_t        *request;
@@ -179,15 +181,51 @@ ngx_http_voiceai_media_token(ngx_str_t *list, const char *token)
 }
 
 
+static ngx_int_t
+ngx_http_voiceai_media_add_header(ngx_http_request_t *r, const char *key,
+    const char *value)
+{
+    ngx_table_elt_t  *h;
+
+    h = ngx_list_push(&r->headers_out.headers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    h->hash = 1;
+    h->key.len = ngx_strlen(key);
+    h->key.data = (u_char *) key;
+    h->value.len = ngx_strlen(value);
+    h->value.data = (u_char *) value;
+
+    return NGX_OK;
+}
+
+
+/* 426, with the header that says what was expected */
+
+static ngx_int_t
+ngx_http_voiceai_media_upgrade(ngx_http_request_t *r, const char *key,
+    const char *value, const char *error)
+{
+    if (ngx_http_voiceai_media_add_header(r, key, value) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ngx_str_set(&r->headers_out.status_line, "426 Upgrade Required");
+
+    return ngx_http_voiceai_refuse(r, NGX_HTTP_VOICEAI_UPGRADE, error);
+}
+
+
 /* RFC 6455, section 4.2.1 */
 
 static ngx_int_t
 ngx_http_voiceai_media_check(ngx_http_request_t *r, ngx_str_t *key)
 {
-    char              accept[VA_WS_ACCEPT_LEN + 1];
-    ngx_int_t         rc;
-    ngx_str_t        *value;
-    ngx_table_elt_t  *h;
+    char        accept[VA_WS_ACCEPT_LEN + 1];
+    ngx_int_t   rc;
+    ngx_str_t  *value;
 
     if (r->method != NGX_HTTP_GET) {
         return ngx_http_voiceai_refuse(r, NGX_HTTP_NOT_ALLOWED,
@@ -208,16 +246,7 @@ ngx_http_voiceai_media_check(ngx_http_request_t *r, ngx_str_t *key)
         || !ngx_http_voiceai_media_token(
                 ngx_http_voiceai_media_header(r, "Connection"), "upgrade"))
     {
-        h = ngx_list_push(&r->headers_out.headers);
-        if (h == NULL) {
-            return NGX_HTTP_INTERNAL_SERVER_ERROR;
-        }
-
-        h->hash = 1;
-        ngx_str_set(&h->key, "Upgrade");
-        ngx_str_set(&h->value, "websocket");
-
-        return ngx_http_voiceai_refuse(r, NGX_HTTP_UPGRADE_REQUIRED,
+        return ngx_http_voiceai_media_upgrade(r, "Upgrade", "websocket",
                                 "this is a WebSocket over HTTP/1.1");
     }
 
@@ -226,17 +255,8 @@ ngx_http_voiceai_media_check(ngx_http_request_t *r, ngx_str_t *key)
     if (value == NULL || value->len != 2
         || ngx_strncmp(value->data, "13", 2) != 0)
     {
-        h = ngx_list_push(&r->headers_out.headers);
-        if (h == NULL) {
-            return NGX_HTTP_INTERNAL_SERVER_ERROR;
-        }
-
-        h->hash = 1;
-        ngx_str_set(&h->key, "Sec-WebSocket-Version");
-        ngx_str_set(&h->value, "13");
-
-        return ngx_http_voiceai_refuse(r, NGX_HTTP_UPGRADE_REQUIRED,
-                                       "the WebSocket version must be 13");
+        return ngx_http_voiceai_media_upgrade(r, "Sec-WebSocket-Version", "13",
+                                "the WebSocket version must be 13");
     }
 
     value = ngx_http_voiceai_media_header(r, "Sec-WebSocket-Key");
@@ -257,11 +277,10 @@ ngx_http_voiceai_media_check(ngx_http_request_t *r, ngx_str_t *key)
 static ngx_int_t
 ngx_http_voiceai_media_accept(ngx_http_request_t *r, ngx_str_t *key)
 {
-    char                          accept[VA_WS_ACCEPT_LEN + 1];
+    char                          accept[VA_WS_ACCEPT_LEN + 1], *value;
     u_char                       *p;
     size_t                        n;
     ngx_int_t                     rc;
-    ngx_table_elt_t              *h;
     ngx_connection_t             *c;
     ngx_http_voiceai_ctx_t       *ctx;
     ngx_http_voiceai_socket_t    *s;
@@ -284,24 +303,19 @@ ngx_http_voiceai_media_accept(ngx_http_request_t *r, ngx_str_t *key)
     ngx_str_set(&r->headers_out.status_line, "101 Switching Protocols");
     r->headers_out.content_length_n = -1;
 
-    h = ngx_list_push_n(&r->headers_out.headers, 2);
-    if (h == NULL) {
+    value = ngx_pnalloc(r->pool, sizeof(accept));
+    if (value == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    h[0].hash = 1;
-    ngx_str_set(&h[0].key, "Upgrade");
-    ngx_str_set(&h[0].value, "websocket");
+    ngx_memcpy(value, accept, sizeof(accept));
 
-    h[1].hash = 1;
-    ngx_str_set(&h[1].key, "Sec-WebSocket-Accept");
-    h[1].value.len = VA_WS_ACCEPT_LEN;
-    h[1].value.data = ngx_pnalloc(r->pool, VA_WS_ACCEPT_LEN);
-    if (h[1].value.data == NULL) {
+    if (ngx_http_voiceai_media_add_header(r, "Upgrade", "websocket") != NGX_OK
+        || ngx_http_voiceai_media_add_header(r, "Sec-WebSocket-Accept", value)
+           != NGX_OK)
+    {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
-
-    ngx_memcpy(h[1].value.data, accept, VA_WS_ACCEPT_LEN);
 
     rc = ngx_http_send_header(r);
 

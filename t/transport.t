@@ -35,8 +35,9 @@ $out = abs_path($out);
 my $dir = tempdir(CLEANUP => 1);
 chmod 0755, $dir;
 
-my ($port, $provider_port, $tls_port, $dead_port) = ports(4);
+my ($port, $provider_port, $tls_port, $bad_port, $dead_port) = ports(5);
 my $base = "http://127.0.0.1:$provider_port";
+my $tls = "https://localhost:$tls_port";
 my $http = HTTP::Tiny->new(timeout => 60 * $slack, keep_alive => 0);
 my ($provider, $nginx);
 
@@ -75,16 +76,16 @@ sub listening {
 
 sub start_provider {
     $provider = spawn("$dir/provider.log", 'node',
-        "$here/transport/provider.js", $provider_port, $tls_port, $dir,
-        "$dir/provider.sock");
-    listening($provider_port);
+        "$here/transport/provider.js", $provider_port, $tls_port, $bad_port,
+        $dir, "$dir/provider.sock");
+    listening($_) for $provider_port, $tls_port, $bad_port;
 }
 
 sub start_nginx {
     local $ENV{LD_PRELOAD} = join ':', grep { $_ } $preload,
-        "$out/resolver.so";
-    local $ENV{ASAN_OPTIONS} = 'detect_leaks=0:abort_on_error=0'
-        . ":log_path=$dir/sanitizer";
+        "$out/preload.so";
+    local $ENV{TRANSPORT_CA} = "$dir/good.pem";
+    local $ENV{ASAN_OPTIONS} = "log_path=$dir/sanitizer";
     local $ENV{UBSAN_OPTIONS} = "print_stacktrace=1:log_path=$dir/sanitizer";
     local $ENV{TSAN_OPTIONS} = "log_path=$dir/sanitizer"
         . ":suppressions=$here/transport/tsan.supp";
@@ -164,9 +165,12 @@ sub fails {
     return time - $start;
 }
 
-system("openssl req -x509 -newkey rsa:2048 -nodes -days 2"
-    . " -subj /CN=elsewhere.test -keyout $dir/key.pem -out $dir/cert.pem"
-    . " 2>/dev/null") == 0 or BAIL_OUT('no certificate');
+for my $name ('good', 'bad') {
+    system("openssl req -x509 -newkey rsa:2048 -nodes -days 2"
+        . " -subj /CN=localhost -addext subjectAltName=DNS:localhost"
+        . " -keyout $dir/$name.key -out $dir/$name.pem 2>/dev/null") == 0
+        or BAIL_OUT('no certificate');
+}
 
 my $user = $> == 0 ? 'user root;' : '';
 
@@ -243,8 +247,10 @@ fails('no socket', qr{^connect to unix:/nowhere failed: No such file}, 0,
 fails('no such host', qr/^host of nosuch.invalid was not found/, 0,
     url => 'http://nosuch.invalid/v1');
 fails('other scheme', qr/./, 0, url => 'file:///etc/passwd');
-fails('wrong certificate', qr/^TLS with localhost:$tls_port failed: /, 0,
-    url => "https://localhost:$tls_port/echo");
+fails('unknown certificate', qr/^TLS with localhost:$bad_port failed: .*cert/,
+    0, url => "https://localhost:$bad_port/echo");
+fails('certificate of another', qr/^TLS with 127.0.0.1:$tls_port failed: .*name/,
+    0, url => "https://127.0.0.1:$tls_port/echo");
 fails('http on a TLS port', qr/./, 0,
     url => "http://127.0.0.1:$tls_port/echo");
 fails('redirect', qr/302/, 302, url => '/moved');
@@ -330,6 +336,31 @@ ok(settled(), 'until the client goes');
 $r = job(stage => 'tts', url => '/big/100000000', total => 60000);
 like($r->{text}, qr/./, 'too much audio is refused by the reader');
 is($r->{failed}, 1, 'and fails');
+
+# ---- HTTP/2
+
+$described = decode_json(job(url => "$tls/echo")->{text});
+is($described->{version}, '2.0', 'HTTP/2 where TLS offers it');
+
+$before = counts()->{connections};
+$s = open_job(stage => 'tts', url => "$tls/big/100000000", slow => 10);
+sleep 0.5;
+$r = job(url => "$tls/sse/10/10", count => 50);
+is_deeply([@$r{qw(done texts)}], [50, 500],
+    'a stream which is not read does not hold up others');
+cmp_ok($r->{total}, '<', 2000 * $slack, 'for long');
+close $s;
+ok(settled(), 'and ends');
+$r = job(url => "$tls/sse/100/10", count => 50, cancel => 100);
+is($r->{cancelled}, 50, 'cancelled streams');
+is(job(url => "$tls/sse/3/0")->{text}, 'w0 w1 w2 ', 'leave the connection');
+is(counts()->{connections} - $before, 0, 'which is one for all of them');
+
+$r = job(stage => 'tts', url => "$tls/ulaw/400/5000/0", slow => 1);
+is_deeply([@$r{qw(done bytes order)}], [1, 2000000, 0],
+    'a slow consumer gets all of a stream, in order');
+$r = job(url => "$tls/silent", count => 5, first => 300);
+is($r->{failed}, 5, 'and a silent one has its time');
 
 # ---- cancel
 

@@ -44,4 +44,4 @@ export VOICEAI_CORE="${VOICEAI_CORE:-$out/core/libvoiceai.a}"
     }
 make -s -f "$out/objs/Makefile" modules
 cp "$out/objs/ngx_http_voiceai_transport_test_module.so" "$out/"
-gcc -shared -fPIC -O1 -o "$out/resolver.so" "$here/resolver.c" -ldl
+gcc -shared -fPIC -O1 -o "$out/preload.so" "$here/preload.c" -ldl

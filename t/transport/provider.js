@@ -16,16 +16,18 @@
  *   /moved          a redirect
  *   /echo           a reply that describes the request
  *
- * Arguments: port of http, port of https, directory of its certificate, path
- * of a unix socket.  GET /counts tells what it has seen.
+ * Arguments: ports of http, of HTTP/2 over TLS, and of https with a certificate
+ * that nobody trusts; directory of the certificates; path of a unix socket.
+ * GET /counts tells what it has seen.
  */
 
 const fs = require('fs');
 const http = require('http');
+const http2 = require('http2');
 const https = require('https');
 
-const [port, tlsPort, dir, socket] = process.argv.slice(2);
-const counts = { connections: 0, requests: 0, aborted: 0, open: 0 };
+const [port, tlsPort, badPort, dir, socket] = process.argv.slice(2);
+const counts = { connections: 0, requests: 0, aborted: 0, open: 0, sent: 0 };
 
 function delta(res, text) {
     const chunk = { choices: [{ index: 0, delta: { content: text } }] };
@@ -132,6 +134,7 @@ const scenes = {
             method: req.method, url: req.url, agent: req.headers['user-agent'],
             expect: req.headers.expect || 'none',
             key: req.headers.authorization || 'none', length: body.length,
+            version: req.httpVersion,
         }));
         finish(res);
     },
@@ -175,17 +178,24 @@ function handle(req, res) {
     req.on('error', () => {});
 }
 
-const servers = [http.createServer(handle), https.createServer({
-    key: fs.readFileSync(`${dir}/key.pem`),
-    cert: fs.readFileSync(`${dir}/cert.pem`),
-}, handle), http.createServer(handle)];
+function tls(name) {
+    return {
+        key: fs.readFileSync(`${dir}/${name}.key`),
+        cert: fs.readFileSync(`${dir}/${name}.pem`),
+    };
+}
 
 fs.rmSync(socket, { force: true });
 
-const listen = [[+port, '127.0.0.1', 4096], [+tlsPort, '127.0.0.1'], [socket]];
+const servers = [
+    [http.createServer(handle), [+port, '127.0.0.1', 4096]],
+    [http2.createSecureServer(tls('good'), handle), [+tlsPort, '127.0.0.1']],
+    [https.createServer(tls('bad'), handle), [+badPort, '127.0.0.1']],
+    [http.createServer(handle), [socket]],
+];
 
-servers.forEach((server, i) => {
+for (const [server, where] of servers) {
     server.keepAliveTimeout = 60000;
     server.on('connection', () => counts.connections++);
-    server.listen(...listen[i]);
-});
+    server.listen(...where);
+}

@@ -41,7 +41,7 @@ ALONE_NOISES = (
     ["babble", "music", "music", "echo", "babble", "silence"])
 BURSTS = ("clicks", "dtmf", "ringback", "busy", "tone", "siren")
 CHANNELS = ("voip", "voip", "pstn", "pstn", "gsm", "loss", "tilt")
-LEVELS = (-42, -8)
+LEVELS = (-44, -8)
 
 
 def mulaw_table():
@@ -92,11 +92,26 @@ class Studio:
                 if high > low:
                     out[at + low:at + high] += x[low:high]
                 at += len(x) + rnd.randrange(400, 3200)
-        return out
+        return self.microphone(rnd, out)
 
     def factor(self, rnd):
-        return 1.0 if self.plain else rnd.choice(
-            (1.0, 0.84, 0.9, 0.95, 1.06, 1.12, 1.2))
+        """How much faster and higher a voice is played."""
+        if self.plain or rnd.random() < 0.2:
+            return 1.0
+        return round(rnd.uniform(0.78, 1.26), 2)
+
+    def microphone(self, rnd, x):
+        """Another microphone, another room: a smooth change of spectrum."""
+        if self.plain:
+            return x
+        knots = (0, 200, 400, 800, 1400, 2200, 3000, 4000)
+        size = rnd.uniform(0, 9)
+        gains = [rnd.uniform(-size, size) for _ in knots]
+        x = filtered(x, lambda f: decibel(np.interp(f, knots, gains)))
+        if rnd.random() < 0.2:
+            x = x + noises.reverberate(
+                np.random.default_rng(rnd.randrange(1 << 30)), x)
+        return x
 
 
 def place_speech(studio, rnd, level, seconds):
@@ -131,7 +146,7 @@ def place_speech(studio, rnd, level, seconds):
                     spans.append((pos + b - first, pos + e - first))
             pos += last - first
         if not spans:
-            return out, utterances, speaker
+            return studio.microphone(rnd, out), utterances, speaker
         utterances.append((spans[0][0], spans[-1][1], spans))
         at = pos + int(rnd.choice(
             (rnd.uniform(0.7, 1.6), rnd.uniform(1.6, 3.2),
@@ -221,12 +236,12 @@ def condition(rnd, alone, index):
     if kind == "echo":
         # Louder echo cannot be told from somebody who talks softly.
         snr = rnd.choice((18, 20, 22, 25, 30))
-        level = min(level, -27, snr - 47)
-        snr = max(snr, level + 47)
+        level = min(level, -27, snr - 49)
+        snr = max(snr, level + 49)
     step = rnd.choice((10, 15, 25)) if rnd.random() < 0.12 else 0
     if alone:
         level = {"babble": round(rnd.uniform(-45, -24)),
-                 "echo": round(rnd.uniform(-60, -46)),
+                 "echo": round(rnd.uniform(-62, -48)),
                  "silence": -90}.get(kind, round(rnd.uniform(-65, -12)))
     return kind, level, snr, step
 

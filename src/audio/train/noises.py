@@ -120,6 +120,16 @@ def comfort(rng, n):
     return out
 
 
+def reverberate(rng, x):
+    """What a room adds to a voice near its microphone."""
+    m = int(rng.uniform(0.1, 0.35) * RATE)
+    tail = rng.standard_normal(m) * np.exp(-6.9 * np.arange(m) / m)
+    tail *= decibel(rng.uniform(-22, -10)) / np.sqrt(np.sum(tail ** 2))
+    size = len(x) + m
+    y = np.fft.irfft(np.fft.rfft(x, size) * np.fft.rfft(tail, size), size)
+    return y[:len(x)]
+
+
 def beep(out, at, seconds, tones, rng=None):
     m = min(int(seconds * RATE), len(out) - at)
     if m <= 0:
