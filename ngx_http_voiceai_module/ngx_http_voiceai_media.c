@@ -89,6 +89,8 @@ ngx_http_voiceai_media_handler(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
+    ngx_str_null(&key);
+
     rc = ngx_http_voiceai_media_check(r, &key);
     if (rc != NGX_OK) {
         return rc;
