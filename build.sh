@@ -487,10 +487,10 @@ cmd_install() {
         [ -f "$file" ] && install -D -m 644 "$file" \
             "$dest$prefix/lib/systemd/system/$(basename "$file")"
     done
-    for file in "$root"/src/local/grammar/*; do
-        [ -f "$file" ] && install -D -m 644 "$file" \
-            "$dest$prefix/share/voiceai/grammar/$(basename "$file")"
-    done
+    if [ -d "$release/share" ]; then
+        install -d "$dest$prefix/share"
+        cp -R "$release/share/." "$dest$prefix/share/"
+    fi
     say "install: done; put 'load_module $modules/$module.so;' first in nginx.conf"
     say "install: after an update restart nginx, a reload keeps the old module"
 }
