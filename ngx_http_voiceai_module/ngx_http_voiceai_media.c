@@ -42,8 +42,6 @@ typedef struct {
 
 static ngx_int_t ngx_http_voiceai_media_check(ngx_http_request_t *r,
     ngx_str_t *key);
-static ngx_str_t *ngx_http_voiceai_media_header(ngx_http_request_t *r,
-    const char *name);
 static ngx_int_t ngx_http_voiceai_media_accept(ngx_http_request_t *r,
     ngx_str_t *key);
 static ngx_http_voiceai_socket_t *ngx_http_voiceai_media_create(
@@ -106,39 +104,6 @@ ngx_http_voiceai_media_handler(ngx_http_request_t *r)
     }
 
     return ngx_http_voiceai_media_accept(r, &key);
-}
-
-
-static ngx_str_t *
-ngx_http_voiceai_media_header(ngx_http_request_t *r, const char *name)
-{
-    size_t            len;
-    ngx_uint_t        i;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *h;
-
-    len = ngx_strlen(name);
-    part = &r->headers_in.headers.part;
-    h = part->elts;
-
-    for (i = 0; /* void */ ; i++) {
-
-        if (i >= part->nelts) {
-            if (part->next == NULL) {
-                return NULL;
-            }
-
-            part = part->next;
-            h = part->elts;
-            i = 0;
-        }
-
-        if (h[i].key.len == len
-            && ngx_strncasecmp(h[i].key.data, (u_char *) name, len) == 0)
-        {
-            return &h[i].value;
-        }
-    }
 }
 
 
@@ -244,15 +209,15 @@ ngx_http_voiceai_media_check(ngx_http_request_t *r, ngx_str_t *key)
         || r->stream
 #endif
         || !ngx_http_voiceai_media_token(
-                ngx_http_voiceai_media_header(r, "Upgrade"), "websocket")
+                ngx_http_voiceai_header(r, "Upgrade"), "websocket")
         || !ngx_http_voiceai_media_token(
-                ngx_http_voiceai_media_header(r, "Connection"), "upgrade"))
+                ngx_http_voiceai_header(r, "Connection"), "upgrade"))
     {
         return ngx_http_voiceai_media_upgrade(r, "Upgrade", "websocket",
                                 "this is a WebSocket over HTTP/1.1");
     }
 
-    value = ngx_http_voiceai_media_header(r, "Sec-WebSocket-Version");
+    value = ngx_http_voiceai_header(r, "Sec-WebSocket-Version");
 
     if (value == NULL || value->len != 2
         || ngx_strncmp(value->data, "13", 2) != 0)
@@ -261,7 +226,7 @@ ngx_http_voiceai_media_check(ngx_http_request_t *r, ngx_str_t *key)
                                 "the WebSocket version must be 13");
     }
 
-    value = ngx_http_voiceai_media_header(r, "Sec-WebSocket-Key");
+    value = ngx_http_voiceai_header(r, "Sec-WebSocket-Key");
 
     if (value == NULL
         || va_ws_accept(ngx_http_voiceai_view(value), accept) != VA_OK)

@@ -142,6 +142,7 @@ ngx_int_t ngx_http_voiceai_add_variables(ngx_conf_t *cf);
 ngx_http_voiceai_ctx_t *ngx_http_voiceai_get_ctx(ngx_http_request_t *r);
 ngx_int_t ngx_http_voiceai_eval(ngx_http_request_t *r,
     ngx_http_complex_value_t *value, ngx_str_t *out);
+ngx_str_t *ngx_http_voiceai_header(ngx_http_request_t *r, const char *name);
 ngx_int_t ngx_http_voiceai_signed(ngx_http_request_t *r, const va_form_t *form,
     va_str_t body, ngx_uint_t websocket);
 ngx_int_t ngx_http_voiceai_read_form(ngx_http_request_t *r,

@@ -73,6 +73,39 @@ ngx_http_voiceai_eval(ngx_http_request_t *r, ngx_http_complex_value_t *value,
 }
 
 
+ngx_str_t *
+ngx_http_voiceai_header(ngx_http_request_t *r, const char *name)
+{
+    size_t            len;
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    len = ngx_strlen(name);
+    part = &r->headers_in.headers.part;
+    h = part->elts;
+
+    for (i = 0; /* void */ ; i++) {
+
+        if (i >= part->nelts) {
+            if (part->next == NULL) {
+                return NULL;
+            }
+
+            part = part->next;
+            h = part->elts;
+            i = 0;
+        }
+
+        if (h[i].key.len == len
+            && ngx_strncasecmp(h[i].key.data, (u_char *) name, len) == 0)
+        {
+            return &h[i].value;
+        }
+    }
+}
+
+
 /*
  * Checks X-Twilio-Signature over the public URL with the raw request target:
  * proxies in front, ports and normalisation must not matter.
@@ -83,10 +116,7 @@ ngx_http_voiceai_signed(ngx_http_request_t *r, const va_form_t *form,
     va_str_t body, ngx_uint_t websocket)
 {
     va_rc_t                       rc;
-    ngx_str_t                     url, host;
-    ngx_uint_t                    i;
-    ngx_list_part_t              *part;
-    ngx_table_elt_t              *header;
+    ngx_str_t                     url, host, *signature;
     va_signature_check_t          check;
     ngx_http_voiceai_loc_conf_t  *vlcf;
 
@@ -98,30 +128,10 @@ ngx_http_voiceai_signed(ngx_http_request_t *r, const va_form_t *form,
 
     ngx_memzero(&check, sizeof(va_signature_check_t));
 
-    part = &r->headers_in.headers.part;
-    header = part->elts;
+    signature = ngx_http_voiceai_header(r, "X-Twilio-Signature");
 
-    for (i = 0; /* void */ ; i++) {
-
-        if (i >= part->nelts) {
-            if (part->next == NULL) {
-                break;
-            }
-
-            part = part->next;
-            header = part->elts;
-            i = 0;
-        }
-
-        if (header[i].key.len == sizeof("X-Twilio-Signature") - 1
-            && ngx_strcasecmp(header[i].lowcase_key ? header[i].lowcase_key
-                                                    : header[i].key.data,
-                              (u_char *) "x-twilio-signature")
-               == 0)
-        {
-            check.signature = ngx_http_voiceai_view(&header[i].value);
-            break;
-        }
+    if (signature) {
+        check.signature = ngx_http_voiceai_view(signature);
     }
 
     host = vlcf->public_url;
