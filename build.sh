@@ -395,7 +395,7 @@ cmd_build() {
 cmd_demo() {
     deps_build
     build_release
-    exec bash "$root/src/cli/demo.sh" "$@"
+    exec bash "$root/src/cli/demo.sh" "$release" "$build/demo"
 }
 
 cmd_test() {

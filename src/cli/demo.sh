@@ -1,0 +1,139 @@
+#!/usr/bin/env bash
+#
+# Starts the assistant with the embedded engines on a free loopback port, calls
+# it, shows the conversation and leaves what the caller heard as a WAV file.
+#
+# Usage: demo.sh RELEASE_DIR WORK_DIR
+
+set -euo pipefail
+
+release=$(cd "$1" && pwd)
+mkdir -p "$2"
+work=$(cd "$2" && pwd)
+module=$release/ngx_http_voiceai_module.so
+pids=()
+
+fail() {
+    printf 'demo: %s\n' "$*" >&2
+    exit 1
+}
+
+stop() {
+    local pid
+    for pid in "${pids[@]}"; do
+        kill "$pid" 2>/dev/null || true
+    done
+    wait 2>/dev/null || true
+}
+trap stop EXIT
+
+for file in "$module" "$release/voiceai-local" "$release/voiceai-sim"; do
+    [ -e "$file" ] || fail "$file is missing: run ./build.sh build"
+done
+
+# Sockets have short names only, so theirs does not depend on where we are.
+run=$(mktemp -d /tmp/voiceai-demo.XXXXXX)
+trap 'stop; rm -rf "$run"' EXIT
+
+token=$(openssl rand -hex 16)
+(umask 077 && printf '%s\n' "$token" >"$run/token")
+
+# Workers of a server started by root are somebody else unless told otherwise.
+user=
+[ "$(id -u)" != 0 ] || user='user root;'
+
+write_conf() {
+    cat >"$work/nginx.conf" <<END
+load_module $module;
+$user
+worker_processes 2;
+daemon off;
+pid $run/nginx.pid;
+error_log $work/error.log info;
+
+events {
+}
+
+http {
+    access_log off;
+    client_body_temp_path $run/body;
+    proxy_temp_path $run/proxy;
+    fastcgi_temp_path $run/fastcgi;
+    uwsgi_temp_path $run/uwsgi;
+    scgi_temp_path $run/scgi;
+
+    voiceai_zone calls 10m;
+
+    server {
+        listen 127.0.0.1:$1;
+
+        voiceai on;
+        voiceai_public_url https://demo.example.com;
+        voiceai_twilio_auth_token file:$run/token;
+        voiceai_greeting "Hello, how can I help you?";
+        voiceai_silence_threshold 700ms;
+        voiceai_stt local url=http://unix:$run/local.sock:/v1;
+        voiceai_tts local url=http://unix:$run/local.sock:/v1;
+    }
+}
+END
+}
+
+# Starts nginx on the first port that is free.
+start_nginx() {
+    local port try
+    for try in 1 2 3 4 5 6 7 8 9 10; do
+        port=$((20000 + (RANDOM + try) % 20000))
+        write_conf "$port"
+        : >"$work/error.log"
+        nginx -p "$run" -c "$work/nginx.conf" 2>"$work/nginx.log" &
+        local pid=$!
+        for _ in $(seq 50); do
+            if curl -sf -o "$work/health.json" "http://127.0.0.1:$port/"; then
+                pids+=("$pid")
+                echo "$port"
+                return
+            fi
+            kill -0 "$pid" 2>/dev/null || break
+            sleep 0.1
+        done
+        kill "$pid" 2>/dev/null || true
+    done
+    cat "$work/nginx.log" >&2
+    fail "nginx did not start"
+}
+
+"$release/voiceai-local" --socket "$run/local.sock" >"$work/local.log" 2>&1 &
+pids+=($!)
+for _ in $(seq 100); do
+    [ -S "$run/local.sock" ] && break
+    sleep 0.1
+done
+[ -S "$run/local.sock" ] || fail "voiceai-local did not start: $work/local.log"
+
+exec 3< <(start_nginx)
+read -r port <&3 || fail "nginx did not start"
+pids+=("$(cat "$run/nginx.pid")")
+
+echo "nginx answers on 127.0.0.1:$port ($work/nginx.conf)"
+cat "$work/health.json"
+echo
+
+"$release/voiceai-sim" call "http://127.0.0.1:$port/voice/incoming" \
+    --auth-token "file:$run/token" --public-url https://demo.example.com \
+    --stt "http://unix:$run/local.sock:/v1" --max-time 90 \
+    --out "$work/heard.wav" --stereo \
+    --expect "how can i help you" \
+    --say "what time is it" \
+    --expect-time \
+    --say "what can you do" \
+    --interrupt 900 \
+    --say "what day is it today" \
+    --expect "today is *" \
+    --say "thank you goodbye" \
+    --expect "goodbye" \
+    --expect-end
+
+echo
+echo "the call as WAV, caller on the left: $work/heard.wav"
+echo "what nginx logged: $work/error.log"
