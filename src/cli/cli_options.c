@@ -1,0 +1,424 @@
+#include "cli_options.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SCENARIO_MAX 262144
+
+/* Options beyond the steps, whose values are CLI_STEP_*. */
+enum {
+    OPT_FIRST = 1000,
+    OPT_AUTH_TOKEN,
+    OPT_PUBLIC_URL,
+    OPT_CONNECT_TO,
+    OPT_CALL_SID,
+    OPT_ACCOUNT_SID,
+    OPT_FROM,
+    OPT_TO,
+    OPT_GET,
+    OPT_CACERT,
+    OPT_INSECURE,
+    OPT_CALLER_VOICE,
+    OPT_LEVEL,
+    OPT_NOISE,
+    OPT_SILENCE,
+    OPT_ANSWER_TIMEOUT,
+    OPT_MAX_TIME,
+    OPT_STT,
+    OPT_STT_MODEL,
+    OPT_STT_KEY,
+    OPT_OUT,
+    OPT_STEREO,
+    OPT_LOG,
+    OPT_QUIET,
+    OPT_JSON,
+    OPT_SCENARIO,
+    OPT_HELP,
+    OPT_CALLS,
+    OPT_RAMP,
+    OPT_SECONDS,
+    OPT_MODE,
+    OPT_REPEAT,
+    OPT_ALLOW_REMOTE,
+    OPT_WAV,
+    OPT_SAY
+};
+
+#define STEP(type) (500 + (int)(type)) /* behind every character */
+
+#define COMMON_OPTIONS                                                         \
+    {"auth-token", required_argument, NULL, OPT_AUTH_TOKEN},                   \
+        {"public-url", required_argument, NULL, OPT_PUBLIC_URL},               \
+        {"connect-to", required_argument, NULL, OPT_CONNECT_TO},               \
+        {"account-sid", required_argument, NULL, OPT_ACCOUNT_SID},             \
+        {"from", required_argument, NULL, OPT_FROM},                           \
+        {"to", required_argument, NULL, OPT_TO},                               \
+        {"cacert", required_argument, NULL, OPT_CACERT},                       \
+        {"insecure", no_argument, NULL, OPT_INSECURE},                         \
+        {"caller-voice", required_argument, NULL, OPT_CALLER_VOICE},           \
+        {"level", required_argument, NULL, OPT_LEVEL},                         \
+        {"noise", required_argument, NULL, OPT_NOISE},                         \
+        {"quiet", no_argument, NULL, OPT_QUIET},                               \
+        {"json", no_argument, NULL, OPT_JSON},                                 \
+    {                                                                          \
+        "help", no_argument, NULL, OPT_HELP                                    \
+    }
+
+static const struct option call_options[] = {
+    COMMON_OPTIONS,
+    {"call-sid", required_argument, NULL, OPT_CALL_SID},
+    {"get", no_argument, NULL, OPT_GET},
+    {"silence", required_argument, NULL, OPT_SILENCE},
+    {"answer-timeout", required_argument, NULL, OPT_ANSWER_TIMEOUT},
+    {"max-time", required_argument, NULL, OPT_MAX_TIME},
+    {"stt", required_argument, NULL, OPT_STT},
+    {"stt-model", required_argument, NULL, OPT_STT_MODEL},
+    {"stt-key", required_argument, NULL, OPT_STT_KEY},
+    {"out", required_argument, NULL, OPT_OUT},
+    {"stereo", no_argument, NULL, OPT_STEREO},
+    {"log", required_argument, NULL, OPT_LOG},
+    {"scenario", required_argument, NULL, OPT_SCENARIO},
+    {"say", required_argument, NULL, STEP(CLI_STEP_SAY)},
+    {"wav", required_argument, NULL, STEP(CLI_STEP_WAV)},
+    {"ulaw", required_argument, NULL, STEP(CLI_STEP_ULAW)},
+    {"dtmf", required_argument, NULL, STEP(CLI_STEP_DTMF)},
+    {"pause", required_argument, NULL, STEP(CLI_STEP_PAUSE)},
+    {"wait", optional_argument, NULL, STEP(CLI_STEP_WAIT)},
+    {"interrupt", optional_argument, NULL, STEP(CLI_STEP_INTERRUPT)},
+    {"expect", required_argument, NULL, STEP(CLI_STEP_EXPECT)},
+    {"expect-time", no_argument, NULL, STEP(CLI_STEP_EXPECT_TIME)},
+    {"expect-end", no_argument, NULL, STEP(CLI_STEP_EXPECT_END)},
+    {"hangup", no_argument, NULL, STEP(CLI_STEP_HANGUP)},
+    {NULL, 0, NULL, 0}};
+
+static const struct option load_options[] = {
+    COMMON_OPTIONS,
+    {"calls", required_argument, NULL, OPT_CALLS},
+    {"ramp", required_argument, NULL, OPT_RAMP},
+    {"seconds", required_argument, NULL, OPT_SECONDS},
+    {"mode", required_argument, NULL, OPT_MODE},
+    {"repeat-calls", required_argument, NULL, OPT_REPEAT},
+    {"allow-remote", no_argument, NULL, OPT_ALLOW_REMOTE},
+    {"wav", required_argument, NULL, OPT_WAV},
+    {"say", required_argument, NULL, OPT_SAY},
+    {NULL, 0, NULL, 0}};
+
+static bool wrong(const char *what, const char *value)
+{
+    cli_warn("%s: \"%s\"", what, value);
+    return false;
+}
+
+static bool read_number(const char *text, double min, double max, double *out)
+{
+    char *end;
+
+    errno = 0;
+    *out = strtod(text, &end);
+    if (errno != 0 || end == text || *end != '\0' || !isfinite(*out) ||
+        *out < min || *out > max) {
+        cli_warn("\"%s\" is not a number from %g to %g", text, min, max);
+        return false;
+    }
+    return true;
+}
+
+static bool read_count(const char *text, double max, unsigned *out)
+{
+    double n;
+
+    if (!read_number(text, 1, max, &n)) {
+        return false;
+    }
+    *out = (unsigned)n;
+    return true;
+}
+
+static bool read_sid(const char *text, const char **out)
+{
+    if (strlen(text) != CLI_SID_LEN) {
+        return wrong("a SID has 34 characters", text);
+    }
+    *out = text;
+    return true;
+}
+
+static bool read_secret(const char *text, char **out)
+{
+    char error[CLI_ERROR];
+
+    free(*out);
+    *out = cli_secret(text, error);
+    if (*out == NULL || (*out)[0] == '\0') {
+        cli_warn("%s", *out == NULL ? error : "an empty secret");
+        return false;
+    }
+    return true;
+}
+
+static bool read_scenario(cli_options_t *o, const char *path)
+{
+    char error[CLI_ERROR];
+    size_t len;
+    char *text = cli_read_file(path, SCENARIO_MAX, &len, error);
+    bool ok;
+
+    if (text == NULL) {
+        cli_warn("%s", error);
+        return false;
+    }
+    snprintf(error, sizeof(error), "out of memory");
+    ok =
+        cli_scenario_parse(&o->scenario, (va_str_t){text, len}, error) == VA_OK;
+    if (!ok) {
+        cli_warn("%s: %s", path, error);
+    }
+    free(text);
+    return ok;
+}
+
+static bool read_mode(cli_options_t *o, const char *text)
+{
+    o->talk = strcmp(text, "talk") == 0;
+    return o->talk || strcmp(text, "listen") == 0 ||
+           wrong("the mode is listen or talk", text);
+}
+
+static bool read_voice(cli_options_t *o, const char *text)
+{
+    o->caller_voice = text;
+    return cli_voice_known(text) || wrong("there is no such voice", text);
+}
+
+/* What both commands take. */
+static bool set_common(cli_options_t *o, int opt, const char *arg)
+{
+    switch (opt) {
+    case OPT_AUTH_TOKEN:
+        return read_secret(arg, &o->token);
+    case OPT_PUBLIC_URL:
+        o->public_url = arg;
+        return true;
+    case OPT_CONNECT_TO:
+        o->connect_to = arg;
+        return true;
+    case OPT_ACCOUNT_SID:
+        return read_sid(arg, &o->account_sid);
+    case OPT_FROM:
+        o->from = arg;
+        return true;
+    case OPT_TO:
+        o->to = arg;
+        return true;
+    case OPT_CACERT:
+        o->cacert = arg;
+        return true;
+    case OPT_INSECURE:
+        o->insecure = true;
+        return true;
+    case OPT_CALLER_VOICE:
+        return read_voice(o, arg);
+    case OPT_LEVEL:
+        return read_number(arg, -80, 0, &o->level);
+    case OPT_NOISE:
+        return read_number(arg, -90, 0, &o->noise);
+    case OPT_QUIET:
+        o->quiet = true;
+        return true;
+    case OPT_JSON:
+        o->json = true;
+        return true;
+    default:
+        return false;
+    }
+}
+
+static bool set_call(cli_options_t *o, int opt, const char *arg)
+{
+    double n;
+
+    switch (opt) {
+    case OPT_CALL_SID:
+        return read_sid(arg, &o->call_sid);
+    case OPT_GET:
+        o->get = true;
+        return true;
+    case OPT_SILENCE:
+        return read_count(arg, 60000, &o->silence_ms);
+    case OPT_ANSWER_TIMEOUT:
+        if (!read_number(arg, 0.1, 3600, &n)) {
+            return false;
+        }
+        o->answer_ms = (unsigned)(n * 1000);
+        return true;
+    case OPT_MAX_TIME:
+        return read_count(arg, 86400, &o->max_s);
+    case OPT_STT:
+        o->stt = arg;
+        return true;
+    case OPT_STT_MODEL:
+        o->stt_model = arg;
+        return true;
+    case OPT_STT_KEY:
+        return read_secret(arg, &o->stt_key);
+    case OPT_OUT:
+        o->out = arg;
+        return true;
+    case OPT_STEREO:
+        o->stereo = true;
+        return true;
+    case OPT_LOG:
+        o->log = arg;
+        return true;
+    case OPT_SCENARIO:
+        return read_scenario(o, arg);
+    default:
+        return set_common(o, opt, arg);
+    }
+}
+
+static bool set_load(cli_options_t *o, int opt, const char *arg)
+{
+    switch (opt) {
+    case OPT_CALLS:
+        return read_count(arg, 20000, &o->calls);
+    case OPT_RAMP:
+        return read_number(arg, 0.1, 10000, &o->ramp);
+    case OPT_SECONDS:
+        return read_number(arg, 0.1, 86400, &o->seconds);
+    case OPT_MODE:
+        return read_mode(o, arg);
+    case OPT_REPEAT:
+        return read_count(arg, 1000000, &o->repeat);
+    case OPT_ALLOW_REMOTE:
+        o->allow_remote = true;
+        return true;
+    case OPT_WAV:
+        o->wav = arg;
+        return true;
+    case OPT_SAY:
+        o->say = arg;
+        return true;
+    default:
+        return set_common(o, opt, arg);
+    }
+}
+
+static bool set_step(cli_options_t *o, int opt, const char *arg)
+{
+    cli_step_type_t type = (cli_step_type_t)(opt - STEP(0));
+    va_rc_t rc = cli_scenario_add(&o->scenario, type, arg);
+
+    if (rc == VA_OK) {
+        return true;
+    }
+    cli_warn("--%s: %s", cli_step_name(type),
+             rc == VA_LIMIT ? "too many steps" : "wrong argument");
+    return false;
+}
+
+static void set_defaults(cli_options_t *o)
+{
+    memset(o, 0, sizeof(*o));
+    o->account_sid = "AC00000000000000000000000000000000";
+    o->from = "+15550100001";
+    o->to = "+15550100002";
+    o->caller_voice = "rms";
+    o->level = o->noise = CLI_DB_UNSET;
+    o->silence_ms = 800;
+    o->answer_ms = 20000;
+    o->max_s = 300;
+    o->stt_model = "assistant";
+    o->calls = 10;
+    o->repeat = 1;
+    o->ramp = 50;
+    o->seconds = 10;
+}
+
+/*
+ * "--wait 500" is what people write, though getopt takes the argument of such
+ * an option only behind an equals sign.
+ */
+static const char *loose_argument(int argc, char **argv)
+{
+    if (optarg == NULL && optind < argc && argv[optind][0] >= '0' &&
+        argv[optind][0] <= '9') {
+        return argv[optind++];
+    }
+    return optarg;
+}
+
+static int parse(cli_options_t *o, int argc, char **argv,
+                 const struct option *list,
+                 bool (*set)(cli_options_t *, int, const char *))
+{
+    int opt, at = 0;
+    bool ok;
+
+    set_defaults(o);
+    optind = 1;
+    while ((opt = getopt_long(argc, argv, "-h", list, &at)) != -1) {
+        if (opt == OPT_HELP || opt == 'h') {
+            cli_help();
+            return -1;
+        }
+        if (opt == 1) {
+            ok = o->url == NULL || wrong("a second URL", optarg);
+            o->url = optarg;
+        } else if (opt == STEP(CLI_STEP_WAIT) ||
+                   opt == STEP(CLI_STEP_INTERRUPT)) {
+            ok = set_step(o, opt, loose_argument(argc, argv));
+        } else if (opt >= STEP(0) && opt < OPT_FIRST) {
+            ok = set_step(o, opt, optarg);
+        } else {
+            ok = opt != '?' && set(o, opt, optarg);
+        }
+        if (!ok) {
+            return CLI_EXIT_USAGE;
+        }
+    }
+    if (o->url == NULL && optind < argc) {
+        o->url = argv[optind++];
+    }
+    if (o->url == NULL || optind < argc) {
+        cli_warn("%s needs one URL, the incoming webhook (see --help)",
+                 argv[0]);
+        return CLI_EXIT_USAGE;
+    }
+    return CLI_EXIT_OK;
+}
+
+int cli_options_call(cli_options_t *o, int argc, char **argv)
+{
+    int rc = parse(o, argc, argv, call_options, set_call);
+
+    if (rc == CLI_EXIT_OK && o->stt == NULL &&
+        (cli_scenario_has(&o->scenario, CLI_STEP_EXPECT) ||
+         cli_scenario_has(&o->scenario, CLI_STEP_EXPECT_TIME))) {
+        cli_warn("--expect listens to the call, so it needs --stt URL");
+        rc = CLI_EXIT_USAGE;
+    }
+    return rc;
+}
+
+int cli_options_load(cli_options_t *o, int argc, char **argv)
+{
+    int rc = parse(o, argc, argv, load_options, set_load);
+
+    if (rc == CLI_EXIT_OK && o->wav != NULL && o->say != NULL) {
+        cli_warn("--wav and --say exclude each other");
+        rc = CLI_EXIT_USAGE;
+    }
+    return rc;
+}
+
+void cli_options_free(cli_options_t *o)
+{
+    cli_scenario_free(&o->scenario);
+    free(o->token);
+    free(o->stt_key);
+}
