@@ -50,20 +50,6 @@ bool va_ai_known(va_str_t kind, va_ai_stage_t stage)
     return find(kind, stage) != NULL;
 }
 
-static va_rc_t request_rc(const va_ai_request_t *req)
-{
-    va_rc_t rc = req->url.rc != VA_OK ? req->url.rc : req->body.rc;
-    size_t i;
-
-    for (i = 0; rc == VA_OK && i < req->header_count; i++) {
-        rc = req->headers[i].rc;
-    }
-    for (i = 0; rc == VA_OK && i < req->part_count; i++) {
-        rc = req->parts[i].data.rc;
-    }
-    return rc;
-}
-
 va_rc_t va_ai_request(va_ai_request_t *req, va_str_t kind,
                       const va_ai_conf_t *conf, const va_ai_input_t *in)
 {
@@ -77,7 +63,10 @@ va_rc_t va_ai_request(va_ai_request_t *req, va_str_t kind,
         return VA_INVALID;
     }
     rc = p->request(req, conf, in);
-    return rc != VA_OK ? rc : request_rc(req);
+    if (rc == VA_OK) {
+        rc = req->url.rc;
+    }
+    return rc == VA_OK ? req->body.rc : rc;
 }
 
 void va_ai_request_free(va_ai_request_t *req)

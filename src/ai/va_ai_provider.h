@@ -21,6 +21,7 @@ typedef struct {
     va_rc_t (*finish)(void *self);
 } va_ai_reader_ops_t;
 
+/* A failure of req->url and req->body need not be answered by request. */
 typedef struct {
     const char *kind;
     va_ai_stage_t stage;

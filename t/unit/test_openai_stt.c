@@ -84,6 +84,7 @@ static void builds_a_request(void **state)
     }
     va_ai_request_free(&req);
     assert_int_equal(req.part_count, 0);
+    assert_int_equal(req.header_count, 0);
 }
 
 static void leaves_out_what_is_not_set(void **state)
@@ -179,7 +180,23 @@ static void refuses_bad_requests(void **state)
     assert_int_equal(va_ai_request(&req, VA_STR("openai"), &c, &in),
                      VA_INVALID);
     va_ai_request_free(&req);
+    c.key = VA_STR("\tsk-a");
+    assert_int_equal(va_ai_request(&req, VA_STR("openai"), &c, &in),
+                     VA_INVALID);
+    va_ai_request_free(&req);
+    memset(ulaw, 'k', sizeof(ulaw));
+    c.key = (va_str_t){(char *)ulaw, 10000};
+    assert_int_equal(va_ai_request(&req, VA_STR("openai"), &c, &in), VA_LIMIT);
+    va_ai_request_free(&req);
     c = conf();
+    c.url = (va_str_t){(char *)ulaw, 10000};
+    c.key = VA_STR("");
+    assert_int_equal(va_ai_request(&req, VA_STR("openai"), &c, &in), VA_LIMIT);
+    va_ai_request_free(&req);
+    c.url = VA_STR("http://host/v1 x");
+    assert_int_equal(va_ai_request(&req, VA_STR("openai"), &c, &in),
+                     VA_INVALID);
+    va_ai_request_free(&req);
     c.url = VA_STR("http://host/v1 HTTP/1.1\r\n");
     assert_int_equal(va_ai_request(&req, VA_STR("openai"), &c, &in),
                      VA_INVALID);
@@ -219,7 +236,7 @@ static void transcript(const answer_t *a, const char *body, const char *want,
 
 static void reads_transcripts(void **state)
 {
-    const answer_t html = {VA_AI_STT, {.model = {0}}, 200, "text/html"};
+    const answer_t html = {VA_AI_STT, {.model = {0}}, 299, "text/html"};
 
     (void)state;
     transcript(&ok,
@@ -269,6 +286,8 @@ static void tells_why_it_failed(void **state)
              VA_FAILED, "no voice");
     ai_fails(&a, "{\"error\":\"failed to\\n\\tread \\u001b[31m audio\"}",
              VA_FAILED, "failed to  read  [31m audio");
+    ai_fails(&a, "{\"error\":{\"code\":\"full\"}}", VA_FAILED,
+             "HTTP 422: (full)");
     ai_fails(&a, "{\"unknown\":1}", VA_FAILED, "HTTP 422");
     a.type = "text/plain";
     ai_fails(&a, "upstream said\r\nno \xff\xfe.", VA_FAILED,

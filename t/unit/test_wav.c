@@ -254,6 +254,14 @@ static void a_header_has_an_end(void **state)
     }
     assert_int_equal(parse(&info, f.data, f.len), VA_LIMIT);
 
+    start(&f); /* as many as may be */
+    fmt(&f, VA_WAV_PCM, 1, 8000, 16);
+    for (i = 0; i < VA_WAV_CHUNKS - 2; i++) {
+        chunk(&f, "JUNK", 0);
+    }
+    chunk(&f, "data", 4);
+    assert_int_equal(parse(&info, f.data, f.len), VA_OK);
+
     start(&f);
     fmt(&f, VA_WAV_PCM, 1, 8000, 16);
     chunk(&f, "LIST", 0xfffffffe);
