@@ -22,6 +22,18 @@ typedef struct {
 } ngx_http_voiceai_engine_arg_t;
 
 
+typedef struct {
+    const char  *name;
+    size_t       offset;
+    ngx_msec_t   min;
+    ngx_msec_t   max;
+} ngx_http_voiceai_range_t;
+
+#define ngx_http_voiceai_range(field, min, max)                               \
+    { "voiceai_" #field, offsetof(ngx_http_voiceai_loc_conf_t, field),        \
+      min, max }
+
+
 enum {
     NGX_HTTP_VOICEAI_ARG_STR = 0,
     NGX_HTTP_VOICEAI_ARG_SECRET,
@@ -553,7 +565,19 @@ ngx_http_voiceai_engine(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 char *
 ngx_http_voiceai_check(ngx_conf_t *cf, ngx_http_voiceai_loc_conf_t *conf)
 {
-    const char  *lacks;
+    ngx_msec_t                 value;
+    const char                *lacks;
+    ngx_http_voiceai_range_t  *r;
+
+    static ngx_http_voiceai_range_t  ranges[] = {
+        ngx_http_voiceai_range(silence_threshold, 200, 60000),
+        ngx_http_voiceai_range(preroll, 0, VA_PREROLL_MAX_MS),
+        ngx_http_voiceai_range(max_utterance, 1000, VA_UTTERANCE_MAX_MS),
+        ngx_http_voiceai_range(send_ahead, 100, 10000),
+        ngx_http_voiceai_range(idle_timeout, 100, 86400000),
+        ngx_http_voiceai_range(max_duration, 1000, 86400000),
+        { NULL, 0, 0, 0 }
+    };
 
     lacks = NULL;
 
@@ -573,22 +597,15 @@ ngx_http_voiceai_check(ngx_conf_t *cf, ngx_http_voiceai_loc_conf_t *conf)
         return NGX_CONF_ERROR;
     }
 
-    if (conf->silence_threshold < 200 || conf->silence_threshold > 60000) {
-        return "voiceai_silence_threshold must be 200ms to 60s";
-    }
+    for (r = ranges; r->name; r++) {
+        value = *(ngx_msec_t *) ((u_char *) conf + r->offset);
 
-    if (conf->preroll > VA_PREROLL_MAX_MS) {
-        return "voiceai_preroll must be at most 1s";
-    }
-
-    if (conf->max_utterance < 1000
-        || conf->max_utterance > VA_UTTERANCE_MAX_MS)
-    {
-        return "voiceai_max_utterance must be 1s to 2m";
-    }
-
-    if (conf->send_ahead < 100 || conf->send_ahead > 10000) {
-        return "voiceai_send_ahead must be 100ms to 10s";
+        if (value < r->min || value > r->max) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "\"%s\" must be %Mms to %Mms",
+                               r->name, r->min, r->max);
+            return NGX_CONF_ERROR;
+        }
     }
 
     return NGX_CONF_OK;

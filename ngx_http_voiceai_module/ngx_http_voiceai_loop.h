@@ -28,6 +28,15 @@
 #define NGX_HTTP_VOICEAI_JOB_HIGH     (256 * 1024)
 #define NGX_HTTP_VOICEAI_JOB_LOW      (128 * 1024)
 
+/*
+ * With HTTP/2 libcurl goes on reading for a paused stream, since the others
+ * need the connection, and keeps tens of megabytes of it.  There results wait
+ * here instead, and this is where a job fails: by its own bytes, or by those
+ * of all jobs once it is above the mark.
+ */
+#define NGX_HTTP_VOICEAI_JOB_MAX      (4 * 1024 * 1024)
+#define NGX_HTTP_VOICEAI_WAITING_MAX  (256 * 1024 * 1024)
+
 /* results handed out before the event loop gets to its other work */
 #define NGX_HTTP_VOICEAI_PASS         256
 
@@ -142,6 +151,7 @@ struct ngx_http_voiceai_job_s {
     unsigned                    headed:1;
     unsigned                    answered:1;
     unsigned                    rejected:1;  /* by the reader */
+    unsigned                    shared:1;  /* connection, by HTTP/2 */
     unsigned                    held:1;   /* paused, as the thread knows */
 
     /* the thread's, and with the last message the event loop's */
@@ -194,6 +204,7 @@ typedef struct {
 
     ngx_http_voiceai_msgs_t     outbox;
     ngx_uint_t                  batch;    /* how often it has been emptied */
+    size_t                      waiting;  /* bytes, of all jobs */
 
     /* event loop; the eventfd is written by threads */
 
@@ -231,6 +242,7 @@ ngx_int_t ngx_http_voiceai_push(ngx_http_voiceai_job_t *job,
 void ngx_http_voiceai_push_end(ngx_http_voiceai_job_t *job, ngx_uint_t failed,
     ngx_uint_t status);
 ngx_uint_t ngx_http_voiceai_pause(ngx_http_voiceai_job_t *job);
+ngx_uint_t ngx_http_voiceai_excess(ngx_http_voiceai_job_t *job);
 void ngx_http_voiceai_take(ngx_http_voiceai_msgs_t *list);
 void ngx_http_voiceai_taken(ngx_http_voiceai_job_t *job, size_t size);
 ngx_uint_t ngx_http_voiceai_ping(ngx_http_voiceai_loop_t *loop);

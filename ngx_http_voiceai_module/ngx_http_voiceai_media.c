@@ -312,7 +312,7 @@ ngx_http_voiceai_media_accept(ngx_http_request_t *r, ngx_str_t *key)
         return NGX_ERROR;
     }
 
-    c->log->action = "talking with the caller";
+    c->log->action = NULL;
 
     r->read_event_handler = ngx_http_voiceai_media_read;
     r->write_event_handler = ngx_http_voiceai_media_write;

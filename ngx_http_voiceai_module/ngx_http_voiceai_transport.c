@@ -612,6 +612,12 @@ ngx_http_voiceai_transport_free(ngx_http_voiceai_job_t *job)
         ngx_queue_remove(&job->ready);
     }
 
+    /* what was dropped with the job; its thread has done with it */
+
+    if (job->waiting) {
+        ngx_http_voiceai_taken(job, job->waiting);
+    }
+
     ngx_queue_remove(&job->queue);
     ngx_http_voiceai_transport.njobs--;
 

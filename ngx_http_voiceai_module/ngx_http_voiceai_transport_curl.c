@@ -339,7 +339,16 @@ ngx_http_voiceai_transfer_write(char *data, size_t size, size_t count,
 
     job->last = ngx_http_voiceai_msec();
 
-    if (ngx_http_voiceai_pause(job)) {
+    if (job->shared) {
+
+        if (ngx_http_voiceai_excess(job)) {
+            job->rejected = 1;
+            ngx_http_voiceai_transfer_error(job,
+                                            "too much of it is not consumed");
+            return 0;
+        }
+
+    } else if (ngx_http_voiceai_pause(job)) {
         job->held = 1;
         return CURL_WRITEFUNC_PAUSE;
     }
@@ -368,6 +377,7 @@ static va_rc_t
 ngx_http_voiceai_transfer_head(ngx_http_voiceai_job_t *job)
 {
     char      *type;
+    long       version;
     CURLcode   code;
 
     if (job->headed) {
@@ -375,6 +385,11 @@ ngx_http_voiceai_transfer_head(ngx_http_voiceai_job_t *job)
     }
 
     job->headed = 1;
+
+    version = 0;
+    code = curl_easy_getinfo(job->easy, CURLINFO_HTTP_VERSION, &version);
+
+    job->shared = (code == CURLE_OK && version > CURL_HTTP_VERSION_1_1);
 
     type = NULL;
     code = curl_easy_getinfo(job->easy, CURLINFO_CONTENT_TYPE, &type);

@@ -154,6 +154,8 @@ ngx_http_voiceai_push(ngx_http_voiceai_job_t *job, const va_ai_event_t *event)
     ngx_http_voiceai_lock();
 
     job->waiting += msg->size;
+    ngx_http_voiceai_transport.waiting += msg->size;
+
     job->tail = msg;
     job->batch = ngx_http_voiceai_transport.batch;
 
@@ -343,6 +345,26 @@ ngx_http_voiceai_pause(ngx_http_voiceai_job_t *job)
 }
 
 
+/* Thread: whether so much waits of a job that it has to fail. */
+
+ngx_uint_t
+ngx_http_voiceai_excess(ngx_http_voiceai_job_t *job)
+{
+    ngx_uint_t  excess;
+
+    ngx_http_voiceai_lock();
+
+    excess = job->waiting >= NGX_HTTP_VOICEAI_JOB_MAX
+             || (job->waiting >= NGX_HTTP_VOICEAI_JOB_HIGH
+                 && ngx_http_voiceai_transport.waiting
+                    >= NGX_HTTP_VOICEAI_WAITING_MAX);
+
+    ngx_http_voiceai_unlock();
+
+    return excess;
+}
+
+
 /* Event loop: moves all results which have come to the end of the list. */
 
 void
@@ -381,6 +403,8 @@ ngx_http_voiceai_taken(ngx_http_voiceai_job_t *job, size_t size)
     ngx_http_voiceai_lock();
 
     job->waiting -= size;
+    ngx_http_voiceai_transport.waiting -= size;
+
     resume = job->paused && job->waiting <= NGX_HTTP_VOICEAI_JOB_LOW;
 
     if (resume) {
