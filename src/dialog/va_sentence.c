@@ -3,33 +3,105 @@
 #include <ctype.h>
 #include <string.h>
 
-/* Titles and the like whose full stop is part of the word. */
+#define VA_UNDECIDED SIZE_MAX
+
+/* Titles and the like whose full stop is part of the word.  "No." is not one
+   of them: it is an answer far more often than a number's name. */
 static const char *const va_abbreviations[] = {
-    "mr",   "mrs", "ms",   "dr",   "prof", "sr",   "jr",  "st",  "vs",
-    "inc",  "ltd", "co",   "corp", "no",   "nr",   "tel", "ext", "approx",
-    "dept", "est", "fig",  "gen",  "col",  "capt", "lt",  "sgt", "rev",
-    "hon",  "ave", "blvd", "rd",   "etc",  "e.g",  "i.e"};
+    "mr",   "mrs", "ms",  "dr",   "prof", "sr",   "jr",  "st",
+    "vs",   "inc", "ltd", "co",   "corp", "tel",  "ext", "approx",
+    "dept", "est", "fig", "gen",  "col",  "capt", "lt",  "sgt",
+    "rev",  "hon", "ave", "blvd", "rd",   "etc"};
+
+/* The marks that end a sentence without white space behind them. */
+static const char *const va_wide_marks[] = {"\xe3\x80\x82", "\xef\xbc\x81",
+                                            "\xef\xbc\x9f", "\xe0\xa5\xa4"};
+
+/* What may stand between the mark and the white space. */
+static const char *const va_closers[] = {"\"",
+                                         "'",
+                                         ")",
+                                         "]",
+                                         ".",
+                                         "!",
+                                         "?",
+                                         "\xc2\xbb",
+                                         "\xe2\x80\x9d",
+                                         "\xe2\x80\x99",
+                                         "\xe3\x80\x8d",
+                                         "\xe3\x80\x8f",
+                                         "\xef\xbc\x89",
+                                         "\xe3\x80\x82",
+                                         "\xef\xbc\x81",
+                                         "\xef\xbc\x9f"};
 
 static bool va_is_space(char c)
 {
     return c == ' ' || c == '\t' || c == '\n' || c == '\r';
 }
 
-/* Returns the length of the sentence end at text[i], or 0. */
-static size_t va_end_mark(va_str_t text, size_t i)
+static bool va_is_letter(char c)
 {
-    static const char *const wide[] = {"\xe3\x80\x82", "\xef\xbc\x81",
-                                       "\xef\xbc\x9f", "\xe0\xa5\xa4"};
+    return isalpha((unsigned char)c) || (uint8_t)c >= 0x80;
+}
 
-    if (text.data[i] == '.' || text.data[i] == '!' || text.data[i] == '?') {
-        return 1;
-    }
-    for (size_t k = 0; k < sizeof(wide) / sizeof(wide[0]); k++) {
-        if (text.len - i >= 3 && memcmp(text.data + i, wide[k], 3) == 0) {
-            return 3;
+/* Returns the length of the one of n strings that stands at text, or 0. */
+static size_t va_one_of(va_str_t text, const char *const *list, size_t n)
+{
+    for (size_t k = 0; k < n; k++) {
+        size_t len = strlen(list[k]);
+
+        if (text.len >= len && memcmp(text.data, list[k], len) == 0) {
+            return len;
         }
     }
     return 0;
+}
+
+/* Returns the length of the sentence end at text[i], or 0. */
+static size_t va_end_mark(va_str_t text, size_t i)
+{
+    if (text.data[i] == '.' || text.data[i] == '!' || text.data[i] == '?') {
+        return 1;
+    }
+    return va_one_of((va_str_t){text.data + i, text.len - i}, va_wide_marks,
+                     sizeof(va_wide_marks) / sizeof(va_wide_marks[0]));
+}
+
+/*
+ * Returns where the closing marks from text[at] on have ended, not beyond
+ * limit, or VA_UNDECIDED when the text breaks off before that is known.
+ */
+static size_t va_skip_closers(va_str_t text, size_t at, size_t limit)
+{
+    size_t n;
+
+    while (at < limit) {
+        uint8_t c = (uint8_t)text.data[at];
+        size_t need = c >= 0xe0 ? 3 : c >= 0xc0 ? 2 : 1;
+
+        if (need > limit - at && limit == text.len) {
+            return VA_UNDECIDED;
+        }
+        n = va_one_of((va_str_t){text.data + at, limit - at}, va_closers,
+                      sizeof(va_closers) / sizeof(va_closers[0]));
+        if (n == 0) {
+            break;
+        }
+        at += n;
+    }
+    return at < text.len ? at : VA_UNDECIDED;
+}
+
+/* Returns whether the word is letters with full stops between: "p.m", "U.S". */
+static bool va_is_dotted(const char *word, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        if (i % 2 == 0 ? !isalpha((unsigned char)word[i]) : word[i] != '.') {
+            return false;
+        }
+    }
+    return len >= 3 && len % 2 == 1;
 }
 
 /* Returns whether the full stop at text[dot] belongs to the word before it. */
@@ -53,6 +125,9 @@ static bool va_is_abbreviation(va_str_t text, size_t dot)
     if (len == 0 || len >= sizeof(word)) {
         return false;
     }
+    if (va_is_dotted(text.data + begin, len)) {
+        return true;
+    }
     for (size_t i = 0; i < len; i++) {
         word[i] = (char)tolower((unsigned char)text.data[begin + i]);
     }
@@ -60,6 +135,18 @@ static bool va_is_abbreviation(va_str_t text, size_t dot)
     for (size_t i = 0;
          i < sizeof(va_abbreviations) / sizeof(va_abbreviations[0]); i++) {
         if (strcmp(word, va_abbreviations[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Returns whether there is anything to pronounce in s. */
+static bool va_is_speakable(va_str_t s)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        if (va_is_letter(s.data[i]) || isdigit((unsigned char)s.data[i]) ||
+            strchr("$%&+=@", s.data[i]) != NULL) {
             return true;
         }
     }
@@ -79,6 +166,9 @@ static void va_sentence_give(va_str_t text, size_t end, size_t *used,
         end--;
     }
     *sentence = (va_str_t){text.data + begin, end - begin};
+    if (!va_is_speakable(*sentence)) {
+        sentence->len = 0;
+    }
 }
 
 /* Where to cut a text that found no end: after a clause, else after a word. */
@@ -107,32 +197,48 @@ static size_t va_sentence_cut(va_str_t text)
     return i != 0 ? i : VA_SENTENCE_MAX;
 }
 
+/*
+ * Returns where the sentence ends that has a mark of n bytes at text[i], or
+ * VA_UNDECIDED: it does not end there, or not enough of the text is there.
+ */
+static size_t va_sentence_end(va_str_t text, size_t i, size_t n, size_t limit)
+{
+    size_t after = va_skip_closers(text, i + n, limit);
+
+    if (after == VA_UNDECIDED || n > 1 ||
+        (va_is_space(text.data[after]) &&
+         !(text.data[i] == '.' && va_is_abbreviation(text, i)))) {
+        return after;
+    }
+    return VA_UNDECIDED;
+}
+
 va_rc_t va_sentence_next(va_str_t text, bool final, size_t *used,
                          va_str_t *sentence)
 {
+    /* No sentence is longer, so that what is decided does not depend on how
+       much more of the text happens to be there. */
+    size_t limit = text.len < VA_SENTENCE_MAX ? text.len : VA_SENTENCE_MAX;
     bool words = false;
+    bool letters = false;
 
-    for (size_t i = 0; i < text.len; i++) {
+    for (size_t i = 0; i < limit; i++) {
         size_t mark = va_end_mark(text, i);
-        size_t after = i + mark;
+        size_t end;
 
         if (text.data[i] == '\n' && words) {
             va_sentence_give(text, i + 1, used, sentence);
             return VA_OK;
         }
-        if (mark == 0 || !words) {
+        if (mark == 0 || mark > limit - i || !words ||
+            (text.data[i] == '.' && !letters)) {
             words = words || (mark == 0 && !va_is_space(text.data[i]));
+            letters = letters || va_is_letter(text.data[i]);
             continue;
         }
-        while (after < text.len &&
-               (text.data[after] == '"' || text.data[after] == '\'' ||
-                text.data[after] == ')' || va_end_mark(text, after) == 1)) {
-            after++;
-        }
-        if (mark == 3 ||
-            (after < text.len && va_is_space(text.data[after]) &&
-             !(text.data[i] == '.' && va_is_abbreviation(text, i)))) {
-            va_sentence_give(text, after, used, sentence);
+        end = va_sentence_end(text, i, mark, limit);
+        if (end != VA_UNDECIDED) {
+            va_sentence_give(text, end, used, sentence);
             return VA_OK;
         }
     }
