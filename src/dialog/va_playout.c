@@ -9,28 +9,30 @@
 
 void va_playout_begin(va_playout_t *p)
 {
-    uint32_t generation = p->generation + 1;
-    uint64_t end_ms = p->end_ms;
-
-    memset(p, 0, offsetof(va_playout_t, marks));
-    p->generation = generation;
-    p->end_ms = end_ms;
+    p->generation++;
     p->next_mark = 1;
+    p->behind += p->mark_count;
+    p->mark_count = 0;
+    p->sent = 0;
+    p->heard = 0;
 }
 
 void va_playout_clear(va_playout_t *p)
 {
+    p->cleared = p->generation;
+    p->behind = 0;
     p->mark_count = 0;
+    p->soonest = 0;
     p->end_ms = 0;
 }
 
 void va_playout_send(va_playout_t *p, uint64_t samples, uint64_t now_ms)
 {
-    if (p->end_ms < now_ms) {
-        p->end_ms = now_ms;
-    }
+    uint64_t ms = samples / VA_SAMPLES_PER_MS;
+
     p->sent += samples;
-    p->end_ms += samples / VA_SAMPLES_PER_MS;
+    p->soonest = (p->soonest > now_ms ? p->soonest : now_ms) + ms;
+    p->end_ms = (p->end_ms > now_ms ? p->end_ms : now_ms) + ms;
 }
 
 uint64_t va_playout_room(const va_playout_t *p, uint64_t now_ms,
@@ -55,21 +57,39 @@ uint32_t va_playout_mark(va_playout_t *p, char name[VA_PLAYOUT_NAME])
     return mark->number;
 }
 
-uint32_t va_playout_returned(va_playout_t *p, va_str_t name, uint64_t now_ms)
+/* Reads a name exactly as it was written.  Returns whether it is one. */
+static bool va_playout_parse(va_str_t name, unsigned *generation,
+                             unsigned *number)
 {
     char text[VA_PLAYOUT_NAME];
-    unsigned generation;
-    unsigned number;
-    int end = 0;
-    size_t i;
-    uint64_t left;
+    char again[VA_PLAYOUT_NAME];
 
     if (name.len >= sizeof(text)) {
-        return 0;
+        return false;
     }
     va_str_copy(text, sizeof(text), name);
-    if (sscanf(text, "g%9u:%9u%n", &generation, &number, &end) != 2 ||
-        (size_t)end != name.len || generation != p->generation) {
+    if (sscanf(text, "g%9u:%9u", generation, number) != 2) {
+        return false;
+    }
+    snprintf(again, sizeof(again), "g%u:%u", *generation, *number);
+    return va_str_eq(name, va_str(again));
+}
+
+uint32_t va_playout_returned(va_playout_t *p, va_str_t name, uint64_t now_ms)
+{
+    unsigned generation;
+    unsigned number;
+    uint64_t end;
+    size_t i;
+
+    if (!va_playout_parse(name, &generation, &number)) {
+        return 0;
+    }
+    if (generation != p->generation) {
+        if (generation < p->generation && generation > p->cleared &&
+            p->behind > 0) {
+            p->behind--;
+        }
         return 0;
     }
     for (i = 0; i < p->mark_count && p->marks[i].number != number; i++) {
@@ -78,9 +98,12 @@ uint32_t va_playout_returned(va_playout_t *p, va_str_t name, uint64_t now_ms)
         return 0;
     }
     p->heard = p->marks[i].position;
-    left = p->sent - p->heard;
-    p->end_ms = now_ms + left / VA_SAMPLES_PER_MS;
+    /* What follows cannot be over sooner than it takes to play all that was
+       sent, whatever the mark says. */
+    end = now_ms + (p->sent - p->heard) / VA_SAMPLES_PER_MS;
+    p->end_ms = end > p->soonest ? end : p->soonest;
     /* Marks come back in order, so the ones before this were lost. */
+    p->behind = 0;
     p->mark_count -= i + 1;
     memmove(p->marks, p->marks + i + 1, p->mark_count * sizeof(p->marks[0]));
     return number;
@@ -103,5 +126,5 @@ bool va_playout_done(const va_playout_t *p, uint64_t now_ms)
 
 bool va_playout_pending(const va_playout_t *p, uint64_t now_ms)
 {
-    return p->mark_count != 0 || p->end_ms > now_ms;
+    return p->mark_count != 0 || p->behind != 0 || p->end_ms > now_ms;
 }

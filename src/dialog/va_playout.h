@@ -20,9 +20,13 @@ typedef struct {
 typedef struct {
     uint32_t generation;
     uint32_t next_mark;
-    uint64_t sent;   /* samples handed to Twilio */
-    uint64_t heard;  /* samples that a returned mark proved */
-    uint64_t end_ms; /* when all that was sent will have been played */
+    uint32_t cleared; /* the newest generation that a clear ended */
+    size_t behind;    /* marks of older generations that are not back */
+    uint64_t sent;    /* samples handed to Twilio */
+    uint64_t heard;   /* samples that a returned mark proved */
+    uint64_t soonest; /* when all that was sent can have been played */
+    uint64_t end_ms;  /* when it will have been: the same, or later if the
+                         marks say so */
     size_t mark_count;
     va_playout_mark_t marks[VA_PLAYOUT_MARKS]; /* outstanding, in order */
 } va_playout_t;
@@ -32,8 +36,8 @@ typedef struct {
 VA_BEGIN_DECLS
 
 /*
- * Begins a new generation; marks of older ones mean nothing from now on.  What
- * of the old one is still being played delays the new one.
+ * Begins a new generation; marks of older ones prove nothing from now on.
+ * What of the old one is still being played delays the new one.
  */
 void va_playout_begin(va_playout_t *p);
 
