@@ -48,6 +48,9 @@ static va_rc_t va_history_join(va_history_t *h, va_str_t text, float confidence)
         return VA_OK;
     }
     text = va_history_cut(text, VA_HISTORY_TEXT - last->len);
+    if (text.len == 0) {
+        return VA_OK;
+    }
     joined = realloc(last->text, last->len + text.len + 2);
     if (joined == NULL) {
         return VA_NOMEM;
