@@ -85,7 +85,8 @@ sub start_nginx {
     local $ENV{LD_PRELOAD} = join ':', grep { $_ } $preload,
         "$out/preload.so";
     local $ENV{TRANSPORT_CA} = "$dir/good.pem";
-    local $ENV{ASAN_OPTIONS} = "log_path=$dir/sanitizer";
+    local $ENV{ASAN_OPTIONS} = "log_path=$dir/sanitizer"
+        . ':fast_unwind_on_malloc=0:malloc_context_size=4';
     local $ENV{UBSAN_OPTIONS} = "print_stacktrace=1:log_path=$dir/sanitizer";
     local $ENV{TSAN_OPTIONS} = "log_path=$dir/sanitizer"
         . ":suppressions=$here/transport/tsan.supp";
@@ -113,6 +114,7 @@ sub get {
 sub job {
     my %args = @_;
     $args{url} = "$base$args{url}" if $args{url} =~ m{^/};
+    $args{connect} //= 3000 * $slack;
     return get('/job?' . join '&', map { "$_=$args{$_}" } sort keys %args);
 }
 
@@ -232,7 +234,7 @@ is($r->{text}, 'w0 w1 ', 'over a unix socket');
 
 my $before = counts()->{connections};
 job(stage => 'llm', url => '/sse/1/0') for 1 .. 10;
-cmp_ok(counts()->{connections} - $before, '<=', 2 + 1,
+cmp_ok(counts()->{connections} - $before, '<=', 1,
     'connections are kept open and used again');
 
 $r = get("/other?url=$base/sse/1/0");
@@ -317,7 +319,7 @@ is(stat_of()->{refused}, $stat->{refused} + 904, 'the refused are counted');
 
 # ---- back-pressure
 
-$before = rss($pid);
+my $size = rss($pid);
 $r = job(stage => 'tts', url => '/big/5000000', slow => 1, total => 60000);
 is_deeply([@$r{qw(done bytes)}], [1, 5000000],
     'a slow consumer gets all of it');
@@ -326,7 +328,7 @@ my $s = open_job(stage => 'tts', url => '/big/100000000', slow => 10,
     idle => 500);
 sleep 2;
 my $sent = counts()->{sent};
-cmp_ok(rss($pid) - $before, '<', 8 * ($preload ? 20 : 1),
+cmp_ok(rss($pid) - $size, '<', 8 * ($preload ? 20 : 1),
     'of 100 MB little is in memory');
 cmp_ok($sent, '<', 30e6, "and the provider waits ($sent sent)");
 cmp_ok(stat_of()->{active}, '==', 1, 'and is not blamed for it');
@@ -343,7 +345,7 @@ $described = decode_json(job(url => "$tls/echo")->{text});
 is($described->{version}, '2.0', 'HTTP/2 where TLS offers it');
 
 $before = counts()->{connections};
-$s = open_job(stage => 'tts', url => "$tls/big/100000000", slow => 10);
+$s = open_job(stage => 'tts', url => "$tls/ulaw/700/5000/0", slow => 500);
 sleep 0.5;
 $r = job(url => "$tls/sse/10/10", count => 50);
 is_deeply([@$r{qw(done texts)}], [50, 500],
@@ -359,6 +361,9 @@ is(counts()->{connections} - $before, 0, 'which is one for all of them');
 $r = job(stage => 'tts', url => "$tls/ulaw/400/5000/0", slow => 1);
 is_deeply([@$r{qw(done bytes order)}], [1, 2000000, 0],
     'a slow consumer gets all of a stream, in order');
+fails('a stream nobody consumes', qr/not consumed/, 200, stage => 'tts',
+    url => "$tls/big/30000000", slow => 5);
+cmp_ok(rss($pid) - $size, '<', 40 * ($preload ? 5 : 1), 'costs little memory');
 $r = job(url => "$tls/silent", count => 5, first => 300);
 is($r->{failed}, 5, 'and a silent one has its time');
 
@@ -383,6 +388,7 @@ for my $cancel (qw(self first end)) {
     }
 }
 ok(settled(), 'nothing is left of them');
+is(stat_of()->{waiting}, 0, 'nor of their results');
 
 $before = counts()->{aborted};
 $s = open_job(url => '/sse/1000/20');
@@ -408,7 +414,7 @@ is($r->{done}, 210, 'a job started in the end of another');
 ok(wait_for(3, sub { !stat_of()->{running} }), 'an idle loop gives it back');
 $before = counts()->{connections};
 is(job(url => '/sse/1/0')->{done}, 1, 'and gets it again');
-is(counts()->{connections} - $before, 1, 'with its connections warm');
+is(counts()->{connections} - $before, 0, 'with its connections warm');
 
 for (1 .. 30) {
     sleep 0.95 + rand 0.1 if $_ % 10 == 0;
@@ -494,12 +500,24 @@ unlike(alerts(), qr/thread has not left|curl|signal 11/, 'nor any of ours');
 stop($nginx, 'QUIT');
 stop($provider, 'TERM');
 
-my @reports = glob "$dir/sanitizer*";
-for my $report (@reports) {
-    open my $f, '<', $report or next;
-    diag(<$f>);
+# nginx leaves memory of its own behind; of leaks only ours count, by the name
+# of the module in their stacks.
+
+sub ours {
+    my $report = shift;
+    return $report if $report !~ /LeakSanitizer/;
+    return join "\n\n", grep { /leak of/ && /transport_test_module|libcurl/ }
+        split /\n\n/, $report;
 }
-is(scalar @reports, 0, 'no report of a sanitizer');
+
+my @reports;
+for my $file (glob "$dir/sanitizer*") {
+    open my $f, '<', $file or die;
+    local $/;
+    my $report = ours(scalar <$f>);
+    push @reports, $report if $report ne '';
+}
+is(join("\n", @reports), '', 'no report of a sanitizer');
 
 done_testing();
 

@@ -731,10 +731,12 @@ ngx_http_jobs_stat_handler(ngx_http_request_t *r)
     cv.value.len = ngx_slprintf(p, p + 512,
                                 "{\"pid\":%P,\"active\":%ui,\"started\":%ui,"
                                 "\"failed\":%ui,\"cancelled\":%ui,"
-                                "\"refused\":%ui,\"jobs\":%ui,"
+                                "\"refused\":%ui,\"waiting\":%uz,"
+                                "\"jobs\":%ui,"
                                 "\"running\":%ui}\n",
                                 ngx_pid, stat.active, stat.started,
                                 stat.failed, stat.cancelled, stat.refused,
+                                ngx_http_voiceai_transport.waiting,
                                 ngx_http_voiceai_transport.njobs,
                                 ngx_http_voiceai_transport.nloops
                                 && ngx_http_voiceai_is_running(

@@ -41,9 +41,9 @@ int getaddrinfo(const char *node, const char *service,
     return next(node, service, hints, res);
 }
 
-int SSL_CTX_load_verify_file(void *ctx, const char *file)
+int X509_STORE_load_file(void *store, const char *file)
 {
-    trust_t next = (trust_t)dlsym(RTLD_NEXT, "SSL_CTX_load_verify_file");
+    trust_t next = (trust_t)dlsym(RTLD_NEXT, "X509_STORE_load_file");
 
-    return (ca == NULL || next(ctx, ca) == 1) ? next(ctx, file) : 0;
+    return (ca == NULL || next(store, ca) == 1) ? next(store, file) : 0;
 }

@@ -29,6 +29,8 @@ const https = require('https');
 const [port, tlsPort, badPort, dir, socket] = process.argv.slice(2);
 const counts = { connections: 0, requests: 0, aborted: 0, open: 0, sent: 0 };
 
+const seen = new WeakSet();
+
 function delta(res, text) {
     const chunk = { choices: [{ index: 0, delta: { content: text } }] };
     res.write(`data: ${JSON.stringify(chunk)}\n\n`);
@@ -156,6 +158,11 @@ function handle(req, res) {
         res.end(JSON.stringify(counts));
         return;
     }
+    const connection = req.stream ? req.stream.session : req.socket;
+    if (!seen.has(connection)) {
+        seen.add(connection);
+        counts.connections++;
+    }
     counts.requests++;
     counts.open++;
     res.on('close', () => {
@@ -196,6 +203,5 @@ const servers = [
 
 for (const [server, where] of servers) {
     server.keepAliveTimeout = 60000;
-    server.on('connection', () => counts.connections++);
     server.listen(...where);
 }
