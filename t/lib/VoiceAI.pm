@@ -266,16 +266,19 @@ sub check_block
         Test::More::diag(join "\n", @lines[0 .. ($#lines < 20 ? $#lines : 20)]);
     }
 
-    check_reports($test);
+    check_reports($test, $block->must_die);
 }
 
+# A server that refuses its configuration ends without freeing anything.
 sub check_reports
 {
-    my ($test) = @_;
+    my ($test, $refused) = @_;
     for my $report (glob "$reports/*") {
-        Test::More::fail("$test - no report of a sanitizer");
-        Test::More::diag(slurp($report));
+        my $text = slurp($report);
         unlink $report;
+        next if defined $refused && $text =~ /ERROR: LeakSanitizer/;
+        Test::More::fail("$test - no report of a sanitizer");
+        Test::More::diag($text);
     }
 }
 
