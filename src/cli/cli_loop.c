@@ -7,7 +7,8 @@
 
 #include "cli_http.h"
 
-#define BATCH 256
+#define BATCH 512
+#define BATCHES 64 /* handed out before the clock is looked at again */
 
 struct cli_loop {
     int epfd;
@@ -158,12 +159,26 @@ static void run_curl_timer(cli_loop_t *loop)
     }
 }
 
+static void hand_out(cli_loop_t *loop)
+{
+    cli_watch_t *w;
+    int i;
+
+    for (i = 0; i < loop->count; i++) {
+        w = loop->events[i].data.ptr;
+        if (w != NULL) {
+            w->ready(w->ctx, loop->events[i].events);
+        }
+    }
+    loop->count = 0;
+}
+
 void cli_loop_run(cli_loop_t *loop, uint64_t due_us)
 {
     uint64_t now = cli_now_us();
     struct timespec ts = {0, 0};
-    cli_watch_t *w;
-    int i;
+    unsigned batches = 0;
+    bool full;
 
     if (loop->curl_due_us != 0 && loop->curl_due_us < due_us) {
         due_us = loop->curl_due_us;
@@ -172,14 +187,12 @@ void cli_loop_run(cli_loop_t *loop, uint64_t due_us)
         ts.tv_sec = (time_t)((due_us - now) / 1000000);
         ts.tv_nsec = (long)((due_us - now) % 1000000) * 1000;
     }
-    loop->count = epoll_pwait2(loop->epfd, loop->events, BATCH, &ts, NULL);
-    for (i = 0; i < loop->count; i++) {
-        w = loop->events[i].data.ptr;
-        if (w != NULL) {
-            w->ready(w->ctx, loop->events[i].events);
-        }
-    }
-    loop->count = 0;
+    do {
+        loop->count = epoll_pwait2(loop->epfd, loop->events, BATCH, &ts, NULL);
+        full = loop->count == BATCH;
+        ts = (struct timespec){0, 0};
+        hand_out(loop);
+    } while (full && ++batches < BATCHES);
     run_curl_timer(loop);
     cli_http_reap(loop->multi);
 }

@@ -33,11 +33,12 @@ static void tell_turn(FILE *f, const cli_line_t *l)
 {
     const char *sep = "  (";
 
-    if (l->text != NULL) {
-        fprintf(f, "%s", l->text[0] != '\0' ? l->text : "[not understood]");
+    if (l->text != NULL && l->text[0] != '\0') {
+        fprintf(f, "%s", l->text);
     } else {
-        fprintf(f, "[%.1f s of speech]",
-                (double)(l->end_ms - l->begin_ms) / 1000);
+        fprintf(f, "[%.1f s of speech%s]",
+                (double)(l->end_ms - l->begin_ms) / 1000,
+                l->text != NULL ? ", not understood" : "");
     }
     if (l->latency_ms != CLI_NONE) {
         fprintf(f, "%safter %.2f s", sep, (double)l->latency_ms / 1000);
