@@ -29,7 +29,6 @@ typedef struct {
     cli_figures_t figures;
     char stream_sid[CLI_SID_LEN + 1]; /* of the last stream */
     uint64_t t0_us;
-    bool over;     /* nobody is on the line any more */
     bool finished; /* every step is done */
     int exit;
     char reason[CLI_ERROR];
@@ -39,6 +38,13 @@ VA_BEGIN_DECLS
 
 /* Places the call of the options; returns how the program should exit. */
 int cli_call_run(const cli_options_t *o);
+
+/*
+ * Makes everything that a call needs before it is placed; false after telling
+ * what is wrong.  cli_call_release undoes it, however far it came.
+ */
+bool cli_call_prepare(cli_call_t *c);
+void cli_call_release(cli_call_t *c);
 
 /* Milliseconds since the call began. */
 uint64_t cli_call_ms(const cli_call_t *c);

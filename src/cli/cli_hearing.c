@@ -141,7 +141,6 @@ static void open_turn(cli_hearing_t *h, uint64_t ms)
     }
     t = &h->turns[h->turn_count++];
     t->owner = h;
-    t->begin_ms = ms;
     t->from = time(NULL);
     t->line = cli_report_turn(h->report, ms, false);
     line = cli_report_line(h->report, t->line);

@@ -21,8 +21,7 @@ typedef struct {
     struct cli_hearing *owner;
     cli_http_t *http; /* its transcription under way */
     size_t line;      /* in the report */
-    uint64_t begin_ms;
-    time_t from; /* wall clock, for --expect-time */
+    time_t from;      /* wall clock, for --expect-time */
     time_t to;
     char *text;
     bool done;

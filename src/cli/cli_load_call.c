@@ -8,9 +8,6 @@
 
 #define CONNECT_US 10000000u
 #define CLOSE_US 5000000u
-#define ANSWER_US 20000000u  /* no answer comes any more */
-#define SILENCE_US 600000u   /* the assistant has finished */
-#define GREETING_US 5000000u /* there is no greeting */
 
 void cli_load_call_init(cli_load_call_t *c, cli_load_t *load, uint64_t begin_us,
                         unsigned repeat)
@@ -49,12 +46,6 @@ void cli_load_call_free(cli_load_call_t *c)
     release(c);
 }
 
-static void enter(cli_load_call_t *c, cli_load_state_t state)
-{
-    c->state = state;
-    c->begin_us = cli_now_us();
-}
-
 /* This call is over; the next one begins with the next tick. */
 static void done(cli_load_call_t *c)
 {
@@ -65,32 +56,17 @@ static void done(cli_load_call_t *c)
     }
     release(c);
     if (--c->left > 0) {
-        enter(c, CLI_LOAD_IDLE);
+        cli_load_enter(c, CLI_LOAD_IDLE);
         return;
     }
-    enter(c, CLI_LOAD_DONE);
+    cli_load_enter(c, CLI_LOAD_DONE);
     c->load->running--;
-}
-
-static void fault(cli_load_call_t *c, const char *why)
-{
-    if (c->failure[0] == '\0') {
-        va_str_copy(c->failure, sizeof(c->failure), va_str(why));
-    }
 }
 
 static void failed(cli_load_call_t *c, const char *why)
 {
-    fault(c, why);
+    cli_load_fault(c, why);
     done(c);
-}
-
-static bool send_text(cli_load_call_t *c, va_buf_t *b)
-{
-    bool ok = b->rc == VA_OK && cli_stream_send(c->ws, va_buf_view(b));
-
-    va_buf_free(b);
-    return ok;
 }
 
 static void on_opened(void *ctx)
@@ -121,27 +97,12 @@ static void on_opened(void *ctx)
     start.param_count = i;
     va_buf_init(&b, 65536);
     va_media_write_connected(&b);
-    send_text(c, &b);
+    cli_load_send(c, &b);
     va_media_write_start(&b, &start);
-    send_text(c, &b);
+    cli_load_send(c, &b);
     c->sequence = 1;
-    enter(c, CLI_LOAD_STREAM);
+    cli_load_enter(c, CLI_LOAD_STREAM);
     c->quiet_us = c->begin_us;
-}
-
-static void return_marks(cli_load_call_t *c)
-{
-    char *name;
-    va_buf_t b;
-
-    while ((name = cli_playout_due(c->playout)) != NULL) {
-        va_buf_init(&b, 65536);
-        va_media_write_echo(&b, va_str(c->stream_sid), ++c->sequence,
-                            va_str(name));
-        send_text(c, &b);
-        c->load->stats.marks++;
-        free(name);
-    }
 }
 
 static void on_message(void *ctx, const va_ws_event_t *ev)
@@ -152,23 +113,23 @@ static void on_message(void *ctx, const va_ws_event_t *ev)
 
     c->load->stats.messages_in++;
     if (ev->opcode == VA_WS_BINARY) {
-        fault(c, "31950: a binary frame");
+        cli_load_fault(c, "31950: a binary frame");
         return;
     }
     if (cli_inbound_read(c->inbound, text, &msg) != VA_OK) {
-        fault(c, cli_inbound_error(c->inbound));
+        cli_load_fault(c, cli_inbound_error(c->inbound));
         return;
     }
     if (msg.type == CLI_IN_CLEAR) {
         cli_playout_clear(c->playout);
     } else if (msg.type == CLI_IN_MARK) {
         if (cli_playout_mark(c->playout, msg.mark) != VA_OK) {
-            fault(c, "too many marks are pending");
+            cli_load_fault(c, "too many marks are pending");
         }
     } else if (cli_playout_media(c->playout, msg.audio, msg.len) != VA_OK) {
-        fault(c, "31931: more than ten minutes of audio queued");
+        cli_load_fault(c, "31931: more than ten minutes of audio queued");
     }
-    return_marks(c);
+    cli_load_return_marks(c);
 }
 
 static void on_last_document(void *ctx, const cli_http_reply_t *reply)
@@ -178,7 +139,7 @@ static void on_last_document(void *ctx, const cli_http_reply_t *reply)
 
     c->http = NULL;
     if (!cli_webhook_accept(reply, error)) {
-        fault(c, error);
+        cli_load_fault(c, error);
     }
     done(c);
 }
@@ -205,7 +166,7 @@ static void ask_redirect(cli_load_call_t *c)
     if (c->http == NULL) {
         failed(c, error);
     } else {
-        enter(c, CLI_LOAD_REDIRECT);
+        cli_load_enter(c, CLI_LOAD_REDIRECT);
     }
 }
 
@@ -244,7 +205,7 @@ static void open_stream(cli_load_call_t *c, const char *ref)
         return;
     }
     strcpy(base.scheme, "wss");
-    enter(c, CLI_LOAD_CONNECT);
+    cli_load_enter(c, CLI_LOAD_CONNECT);
     if (c->inbound != NULL && c->playout != NULL &&
         cli_url_resolve(&base, ref, url)) {
         c->ws = cli_webhook_stream(c->load->loop, &c->load->route, &c->id, url,
@@ -289,7 +250,7 @@ static void begin(cli_load_call_t *c)
     c->speaking = c->heard_first = c->spoke = false;
     c->heard_us = c->awaiting_us = 0;
     cli_sid(c->id.call_sid, "CA");
-    enter(c, CLI_LOAD_WEBHOOK);
+    cli_load_enter(c, CLI_LOAD_WEBHOOK);
     if (cli_route_first(&c->load->route, url)) {
         c->http = cli_webhook_start(c->load->loop, &c->load->route, &c->id, url,
                                     "ringing", c->load->o->get, on_document, c,
@@ -297,141 +258,6 @@ static void begin(cli_load_call_t *c)
     }
     if (c->http == NULL) {
         failed(c, error);
-    }
-}
-
-static char *write_number(char *out, uint64_t n)
-{
-    char digits[20];
-    size_t k = 0;
-
-    do {
-        digits[k++] = (char)('0' + n % 10);
-        n /= 10;
-    } while (n > 0);
-    while (k > 0) {
-        *out++ = digits[--k];
-    }
-    return out;
-}
-
-static char *write_text(char *out, const char *text)
-{
-    size_t n = strlen(text);
-
-    memcpy(out, text, n);
-    return out + n;
-}
-
-/*
- * The same message as va_media_write_inbound makes, from a payload that was
- * encoded once for all calls.
- */
-static void send_frame(cli_load_call_t *c, const char payload[CLI_PAYLOAD])
-{
-    char text[512], *p = text;
-
-    c->chunk++;
-    p = write_text(p, "{\"event\":\"media\",\"sequenceNumber\":\"");
-    p = write_number(p, ++c->sequence);
-    p = write_text(p, "\",\"media\":{\"track\":\"inbound\",\"chunk\":\"");
-    p = write_number(p, c->chunk);
-    p = write_text(p, "\",\"timestamp\":\"");
-    p = write_number(p, (c->chunk - 1) * VA_FRAME_MS);
-    p = write_text(p, "\",\"payload\":\"");
-    memcpy(p, payload, CLI_PAYLOAD);
-    p = write_text(p + CLI_PAYLOAD, "\"},\"streamSid\":\"");
-    p = write_text(p, c->stream_sid);
-    p = write_text(p, "\"}");
-    if (!cli_stream_send(c->ws, (va_str_t){text, (size_t)(p - text)})) {
-        fault(c, "the server does not read");
-    }
-    c->load->stats.frames_sent++;
-}
-
-/* Returns the caller's next frame. */
-static const char *next_payload(cli_load_call_t *c)
-{
-    cli_load_t *l = c->load;
-    size_t at = c->speech;
-
-    if (!c->speaking) {
-        c->background = (c->background + 1) % l->background_frames;
-        return l->payloads[l->speech_frames + c->background];
-    }
-    if (at + 1 == l->speech_frames) {
-        c->speaking = !l->o->talk;
-        c->quiet_us = cli_now_us();
-        c->awaiting_us = l->o->talk ? c->quiet_us : 0;
-        c->spoke = false;
-    }
-    c->speech = (at + 1) % l->speech_frames;
-    return l->payloads[at];
-}
-
-static void hear(cli_load_call_t *c, uint64_t now)
-{
-    uint8_t frame[VA_FRAME];
-    cli_load_stats_t *s = &c->load->stats;
-
-    if (cli_playout_frame(c->playout, frame) == 0 || !cli_audible(frame)) {
-        return;
-    }
-    c->heard_us = now;
-    c->spoke = true;
-    if (!c->heard_first) {
-        c->heard_first = true;
-        cli_samples_add(&s->first, now - c->begin_us);
-    }
-    if (c->awaiting_us != 0) {
-        cli_samples_add(&s->answer, now - c->awaiting_us);
-        c->awaiting_us = 0;
-    }
-}
-
-/* Decides whether the caller begins to speak. */
-static void converse(cli_load_call_t *c, uint64_t now)
-{
-    if (c->speaking || c->load->speech_frames == 0) {
-        return;
-    }
-    if (!c->load->o->talk) {
-        c->speaking = true;
-        return;
-    }
-    if (c->awaiting_us != 0 && now - c->awaiting_us > ANSWER_US) {
-        c->load->stats.answers_missing++;
-        c->awaiting_us = 0;
-        c->speaking = true;
-    } else if (c->awaiting_us == 0 && cli_playout_queued(c->playout) == 0) {
-        c->speaking = c->spoke ? now - c->heard_us > SILENCE_US
-                               : now - c->quiet_us > GREETING_US;
-    }
-}
-
-static void hang_up(cli_load_call_t *c)
-{
-    va_buf_t b;
-
-    va_buf_init(&b, 4096);
-    va_media_write_stop(&b, va_str(c->stream_sid), ++c->sequence,
-                        va_str(c->id.account_sid), va_str(c->id.call_sid));
-    send_text(c, &b);
-    cli_stream_close(c->ws);
-    enter(c, CLI_LOAD_HANGUP);
-}
-
-static void stream_tick(cli_load_call_t *c, uint64_t due_us)
-{
-    uint64_t now = cli_now_us();
-
-    cli_load_late(&c->load->stats, now > due_us ? now - due_us : 0);
-    hear(c, now);
-    return_marks(c);
-    converse(c, now);
-    send_frame(c, next_payload(c));
-    if ((double)(now - c->begin_us) >= c->load->o->seconds * 1e6) {
-        hang_up(c);
     }
 }
 
@@ -449,7 +275,7 @@ void cli_load_call_tick(cli_load_call_t *c, uint64_t due_us)
         }
         break;
     case CLI_LOAD_STREAM:
-        stream_tick(c, due_us);
+        cli_load_stream_tick(c, due_us);
         break;
     case CLI_LOAD_HANGUP:
         if (due_us > c->begin_us + CLOSE_US) {

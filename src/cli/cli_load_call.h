@@ -68,6 +68,23 @@ void cli_load_call_init(cli_load_call_t *c, cli_load_t *load, uint64_t begin_us,
 /* What happens every 20 ms; due_us is when it should have been called. */
 void cli_load_call_tick(cli_load_call_t *c, uint64_t due_us);
 
+/* The parts of it that cli_load_call.c and cli_load_talk.c share: */
+
+/* Goes over to a state. */
+void cli_load_enter(cli_load_call_t *c, cli_load_state_t state);
+
+/* Notes the first thing that went wrong. */
+void cli_load_fault(cli_load_call_t *c, const char *why);
+
+/* Sends a message and frees b. */
+bool cli_load_send(cli_load_call_t *c, va_buf_t *b);
+
+/* Returns every mark that is due. */
+void cli_load_return_marks(cli_load_call_t *c);
+
+/* Plays, listens and speaks for 20 ms. */
+void cli_load_stream_tick(cli_load_call_t *c, uint64_t due_us);
+
 /* Gives everything up. */
 void cli_load_call_free(cli_load_call_t *c);
 

@@ -29,16 +29,6 @@ static const struct {
 
 #define KIND_COUNT (sizeof(kinds) / sizeof(kinds[0]))
 
-bool cli_step_takes_text(cli_step_type_t type)
-{
-    return kinds[type].arg == ARG_TEXT;
-}
-
-bool cli_step_takes_ms(cli_step_type_t type)
-{
-    return kinds[type].arg == ARG_MS || kinds[type].arg == ARG_MS_OPTIONAL;
-}
-
 const char *cli_step_name(cli_step_type_t type)
 {
     return kinds[type].name;

@@ -81,10 +81,6 @@ typedef struct {
 
 VA_BEGIN_DECLS
 
-/* Returns whether a step of that type has a text, or may have a number. */
-bool cli_step_takes_text(cli_step_type_t type);
-bool cli_step_takes_ms(cli_step_type_t type);
-
 /* Finds the type by its name ("say", "expect-time").  False if unknown. */
 bool cli_step_named(const char *name, cli_step_type_t *type);
 
