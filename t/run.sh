@@ -10,7 +10,8 @@ set -euo pipefail
 VOICEAI_SOURCED=1 . "$(dirname "$0")/../build.sh"
 
 nginx=${VOICEAI_NGINX:-$(nginx_binary)}
-stages=(build tree style analysis clang units memory fuzz server sanitize)
+stages=(build tree style analysis clang units memory fuzz server sanitize
+    threads)
 
 # count PASSED FAILED: adds to the result of the stage that runs.
 count() {
@@ -91,30 +92,41 @@ stage_clang() {
     check "the unit tests compile with clang" core "$build/clang" units CC=clang
 }
 
-# Runs the unit tests of the build $1 and counts them.
+# units DIR WRAPPER [VARIABLE...]: builds the unit tests into DIR, runs each
+# under the wrapper, several at a time, and counts.
 units() {
-    local dir=$1 file=$log/$stage.log rc=0 failed
-    shift
+    local dir=$1 wrapper=$2 file=$log/$stage.log source failed
+    shift 2
     core "$dir" units "$@"
-    make -s -C "$root/src" BUILD="$dir" CC=gcc check "$@" >"$file" 2>&1 || rc=$?
-    failed=$(grep -c '^\[  FAILED  \] [^t0-9]' "$file" || true)
-    [ $rc -eq 0 ] || [ "$failed" -gt 0 ] || failed=1
+    rm -rf "$dir/unit-log"
+    mkdir -p "$dir/unit-log"
+    # shellcheck disable=SC2016
+    for source in "$root"/t/unit/test_*.c; do
+        basename "$source" .c
+    done | DIR=$dir WRAPPER=$wrapper xargs -P "$jobs" -I NAME sh -c '
+        $WRAPPER "$DIR/unit/NAME" >"$DIR/unit-log/NAME" 2>&1 ||
+            echo "# NAME ended with $?" >>"$DIR/unit-log/NAME"'
+    cat "$dir/unit-log"/* >"$file"
+    # A program that crashed has no summary, and counts as one.
+    failed=$(awk '/^\[  FAILED  \] tests:/ { n += $5; told++ }
+        / ended with / { ended++ }
+        END { print n + (ended > told ? ended - told : 0) }' "$file")
     count "$(awk '/^\[  PASSED  \]/ { n += $4 } END { print n + 0 }' "$file")" \
         "$failed"
-    [ "$failed" -eq 0 ] ||
-        grep -E -B 3 -A 12 '^\[  (FAILED|ERROR)|ERROR:|runtime error' "$file" |
-        head -n 60 | sed 's/^/  /'
+    [ "$failed" -eq 0 ] || grep -E -A 8 \
+        '^\[ +(ERROR|LINE) +\]|ERROR:|runtime error|^==[0-9]+==|ended with' \
+        "$file" | head -n 60 | sed 's/^/  /'
 }
 
 stage_units() {
     export UBSAN_OPTIONS=print_stacktrace=1
-    units "$build/sanitize" CFLAGS="-O1 -g" CFLAGS_EXTRA="$sanitizers" \
+    units "$build/sanitize" "" CFLAGS="-O1 -g" CFLAGS_EXTRA="$sanitizers" \
         LDFLAGS_EXTRA="$sanitizers"
 }
 
 stage_memory() {
-    units "$release" RUN="valgrind --quiet --error-exitcode=99 \
-        --leak-check=full --errors-for-leak-kinds=definite,indirect,possible"
+    units "$release" "valgrind --quiet --error-exitcode=99 --leak-check=full
+        --errors-for-leak-kinds=definite,indirect,possible"
 }
 
 stage_fuzz() {
@@ -125,13 +137,15 @@ stage_fuzz() {
     done
 }
 
-# prove_all BUILD BINARY: the server's tests against that server.
+# prove_all BUILD BINARY [TEST...]: tests of the server, all unless named.
 prove_all() {
-    local dir=$build/prove-$stage file=$log/$stage.log rc=0
+    local dir=$build/prove-$stage file=$log/$stage.log rc=0 tests
+    tests=("${@:3}")
+    [ ${#tests[@]} -gt 0 ] || tests=("$root"/t/*.t)
     mkdir -p "$dir"
     (cd "$dir" && VOICEAI_BUILD=$1 TEST_NGINX_BINARY=$2 \
         prove --verbose --jobs "$jobs" --timer -I "$root/t/lib" \
-        "$root"/t/*.t) >"$file" 2>&1 || rc=$?
+        "${tests[@]}") >"$file" 2>&1 || rc=$?
     count_tap "$file"
     [ $rc -eq 0 ] || grep -q '^not ok' "$file" || {
         count 0 1
@@ -162,6 +176,12 @@ stage_sanitize() {
     harness transport-address address,undefined libasan.so libubsan.so
     export TEST_NGINX_TIMEOUT=10
     prove_all "$build/sanitize" "$build/sanitize/nginx"
+}
+
+# The provider traffic once more, for races between its thread and the worker.
+stage_threads() {
+    harness transport-thread thread libtsan.so
+    prove_all "$release" "$nginx" "$root/t/transport.t"
 }
 
 # Runs a stage in a shell of its own, so that whatever ends it ends only that.
