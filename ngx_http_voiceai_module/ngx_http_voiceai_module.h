@@ -109,6 +109,7 @@ typedef struct {
     va_call_stat_t                stat;
     ngx_uint_t                    latency;  /* of the last answer, ms */
     const char                   *reason;   /* why the stream ended */
+    const char                   *error;    /* why the request is refused */
 
     unsigned                      known:1;  /* record is filled */
     unsigned                      ended:1;
@@ -149,6 +150,9 @@ ngx_int_t ngx_http_voiceai_read_form(ngx_http_request_t *r,
     ngx_int_t (*handler)(ngx_http_request_t *r));
 ngx_int_t ngx_http_voiceai_refuse(ngx_http_request_t *r, ngx_uint_t status,
     const char *error);
+ngx_int_t ngx_http_voiceai_answer(ngx_http_request_t *r, ngx_int_t rc);
+ngx_int_t ngx_http_voiceai_add_header(ngx_http_request_t *r, const char *key,
+    const char *value);
 ngx_int_t ngx_http_voiceai_send(ngx_http_request_t *r, ngx_uint_t status,
     ngx_str_t *type, va_buf_t *body);
 
@@ -156,6 +160,14 @@ ngx_int_t ngx_http_voiceai_send(ngx_http_request_t *r, ngx_uint_t status,
 ngx_int_t ngx_http_voiceai_incoming_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_voiceai_continue_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_voiceai_health_handler(ngx_http_request_t *r);
+
+/* ngx_http_voiceai_handshake.c */
+
+/* Checks the request of a WebSocket; answers it unless NGX_OK. */
+ngx_int_t ngx_http_voiceai_handshake_check(ngx_http_request_t *r,
+    ngx_str_t *key);
+ngx_int_t ngx_http_voiceai_handshake_switch(ngx_http_request_t *r,
+    ngx_str_t *key);
 
 /* ngx_http_voiceai_media.c */
 ngx_int_t ngx_http_voiceai_media_handler(ngx_http_request_t *r);

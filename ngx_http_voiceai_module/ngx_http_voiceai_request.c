@@ -17,6 +17,8 @@ typedef struct {
 
 
 static void ngx_http_voiceai_cleanup(void *data);
+static ngx_int_t ngx_http_voiceai_form(ngx_http_request_t *r,
+    ngx_int_t (*handler)(ngx_http_request_t *r));
 static void ngx_http_voiceai_body_handler(ngx_http_request_t *r);
 static ngx_int_t ngx_http_voiceai_body(ngx_http_request_t *r, ngx_str_t *body);
 static ngx_int_t ngx_http_voiceai_parse(ngx_http_request_t *r,
@@ -189,6 +191,14 @@ ngx_int_t
 ngx_http_voiceai_read_form(ngx_http_request_t *r,
     ngx_int_t (*handler)(ngx_http_request_t *r))
 {
+    return ngx_http_voiceai_answer(r, ngx_http_voiceai_form(r, handler));
+}
+
+
+static ngx_int_t
+ngx_http_voiceai_form(ngx_http_request_t *r,
+    ngx_int_t (*handler)(ngx_http_request_t *r))
+{
     ngx_int_t                     rc;
     ngx_http_voiceai_ctx_t       *ctx;
     ngx_http_voiceai_body_ctx_t  *bctx;
@@ -227,7 +237,6 @@ ngx_http_voiceai_read_form(ngx_http_request_t *r,
     }
 
     if (r->headers_in.content_length_n > NGX_HTTP_VOICEAI_MAX_BODY) {
-        (void) ngx_http_discard_request_body(r);
         return ngx_http_voiceai_refuse(r, NGX_HTTP_BAD_REQUEST,
                                        "the body is too large");
     }
@@ -268,11 +277,11 @@ ngx_http_voiceai_body_handler(ngx_http_request_t *r)
     rc = ngx_http_voiceai_body(r, &body);
 
     if (rc != NGX_OK) {
-        ngx_http_finalize_request(r, rc == NGX_DECLINED
-                     ? ngx_http_voiceai_refuse(r, NGX_HTTP_BAD_REQUEST,
-                                               "the body is too large")
-                     : NGX_HTTP_INTERNAL_SERVER_ERROR);
-        return;
+        rc = (rc == NGX_DECLINED)
+             ? ngx_http_voiceai_refuse(r, NGX_HTTP_BAD_REQUEST,
+                                       "the body is too large")
+             : NGX_HTTP_INTERNAL_SERVER_ERROR;
+        goto done;
     }
 
     text = ngx_http_voiceai_view(&body);
@@ -289,8 +298,7 @@ ngx_http_voiceai_body_handler(ngx_http_request_t *r)
     {
         rc = ngx_http_voiceai_parse(r, ctx, text);
         if (rc != NGX_OK) {
-            ngx_http_finalize_request(r, rc);
-            return;
+            goto done;
         }
 
         form = ctx->form;
@@ -314,7 +322,9 @@ ngx_http_voiceai_body_handler(ngx_http_request_t *r)
         rc = bctx->handler(r);
     }
 
-    ngx_http_finalize_request(r, rc);
+done:
+
+    ngx_http_finalize_request(r, ngx_http_voiceai_answer(r, rc));
 }
 
 
@@ -397,45 +407,88 @@ ngx_http_voiceai_parse(ngx_http_request_t *r, ngx_http_voiceai_ctx_t *ctx,
 }
 
 
-/* An error as JSON: {"error":"..."} */
+/*
+ * Notes why the request is refused and returns the status; the handler that
+ * was called by nginx answers, with ngx_http_voiceai_answer().
+ */
 
 ngx_int_t
 ngx_http_voiceai_refuse(ngx_http_request_t *r, ngx_uint_t status,
     const char *error)
 {
-    va_buf_t          body;
-    ngx_int_t         rc;
-    ngx_table_elt_t  *h;
+    ngx_http_voiceai_ctx_t  *ctx;
 
-    static ngx_str_t  type = ngx_string("application/json");
+    ctx = ngx_http_voiceai_get_ctx(r);
+    if (ctx == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
 
     ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
                   "voiceai: refused with %ui: %s", status, error);
 
-    if (status == NGX_HTTP_NOT_ALLOWED) {
-        h = ngx_list_push(&r->headers_out.headers);
-        if (h == NULL) {
-            return NGX_HTTP_INTERNAL_SERVER_ERROR;
-        }
+    ctx->error = error;
 
-        h->hash = 1;
-        ngx_str_set(&h->key, "Allow");
-        ngx_str_set(&h->value, "GET, POST");
+    return status;
+}
 
-        if (ngx_http_discard_request_body(r) != NGX_OK) {
-            r->keepalive = 0;
-        }
+
+/* What a handler returns for rc: a refusal is sent as {"error":"..."}. */
+
+ngx_int_t
+ngx_http_voiceai_answer(ngx_http_request_t *r, ngx_int_t rc)
+{
+    va_buf_t                 body;
+    ngx_http_voiceai_ctx_t  *ctx;
+
+    static ngx_str_t  type = ngx_string("application/json");
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_voiceai_module);
+
+    if (rc < NGX_HTTP_BAD_REQUEST || ctx == NULL || ctx->error == NULL) {
+        return rc;
+    }
+
+    if (rc == NGX_HTTP_NOT_ALLOWED
+        && ngx_http_voiceai_add_header(r, "Allow", "GET, POST") != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (r->request_body == NULL && ngx_http_discard_request_body(r) != NGX_OK)
+    {
+        r->keepalive = 0;
     }
 
     va_buf_init(&body, 1024);
     va_buf_puts(&body, "{\"error\":");
-    va_json_quote(&body, va_str(error));
+    va_json_quote(&body, va_str(ctx->error));
     va_buf_puts(&body, "}\n");
 
-    rc = ngx_http_voiceai_send(r, status, &type, &body);
+    rc = ngx_http_voiceai_send(r, rc, &type, &body);
     va_buf_free(&body);
 
     return rc;
+}
+
+
+ngx_int_t
+ngx_http_voiceai_add_header(ngx_http_request_t *r, const char *key,
+    const char *value)
+{
+    ngx_table_elt_t  *h;
+
+    h = ngx_list_push(&r->headers_out.headers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    h->hash = 1;
+    h->key.len = ngx_strlen(key);
+    h->key.data = (u_char *) key;
+    h->value.len = ngx_strlen(value);
+    h->value.data = (u_char *) value;
+
+    return NGX_OK;
 }
 
 

@@ -342,7 +342,9 @@ ngx_http_voiceai_health_handler(ngx_http_request_t *r)
     static ngx_str_t  type = ngx_string("application/json");
 
     if (!(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))) {
-        return ngx_http_voiceai_refuse(r, NGX_HTTP_NOT_ALLOWED, "use GET");
+        return ngx_http_voiceai_answer(r,
+                   ngx_http_voiceai_refuse(r, NGX_HTTP_NOT_ALLOWED,
+                                           "use GET"));
     }
 
     rc = ngx_http_discard_request_body(r);

@@ -1,0 +1,83 @@
+
+/*
+ * What a live call is made of; shared by the two files that drive it.
+ */
+
+
+#ifndef _NGX_HTTP_VOICEAI_CALL_H_INCLUDED_
+#define _NGX_HTTP_VOICEAI_CALL_H_INCLUDED_
+
+
+#include "ngx_http_voiceai_module.h"
+
+
+/* requests that a call can have outstanding: one at the recogniser, one at the
+ * model, two at the voice, and one that was just given up */
+#define NGX_HTTP_VOICEAI_WORKS       5
+/* what a recogniser may answer */
+#define NGX_HTTP_VOICEAI_TEXT_MAX    8192
+#define NGX_HTTP_VOICEAI_PIECE       8000
+
+
+typedef struct {
+    ngx_http_voiceai_call_t     *call;      /* NULL: free */
+    uint32_t                     request;
+    ngx_uint_t                   stage;
+    ngx_http_voiceai_job_t      *job;
+    ngx_http_voiceai_phrase_t   *phrase;    /* played from memory */
+    size_t                       offset;    /* of it, what was fed */
+    va_buf_t                     text;      /* of a recogniser */
+    va_buf_t                     key;       /* of a phrase to be kept */
+    va_buf_t                     audio;
+    float                        confidence;
+
+    unsigned                     deferred:1;  /* something is to be done */
+    unsigned                     failed:1;
+    unsigned                     hangup:1;
+    unsigned                     fixed:1;     /* to be kept as a phrase */
+} ngx_http_voiceai_work_t;
+
+
+struct ngx_http_voiceai_call_s {
+    ngx_http_request_t          *request;
+    ngx_http_voiceai_ctx_t      *ctx;
+    ngx_http_voiceai_loc_conf_t *conf;
+    va_call_t                   *core;
+    va_buf_t                    *out;       /* the socket's */
+
+    ngx_str_t                    greeting;  /* in the request's pool */
+    ngx_str_t                    prompt;
+    ngx_str_t                    language;
+    ngx_str_t                    voice;
+    ngx_str_t                    apology;
+    ngx_str_t                    reask;
+
+    ngx_event_t                  timer;
+    ngx_event_t                  deferred;
+    ngx_http_voiceai_work_t      works[NGX_HTTP_VOICEAI_WORKS];
+    va_buf_t                     say;       /* for Twilio to speak */
+
+    unsigned                     hangup:1;
+    unsigned                     spoken:1;  /* say is complete */
+};
+
+
+VA_BEGIN_DECLS
+
+/* ngx_http_voiceai_call.c */
+void ngx_http_voiceai_call_after(ngx_http_voiceai_call_t *call);
+
+/* ngx_http_voiceai_work.c */
+ngx_http_voiceai_work_t *ngx_http_voiceai_work_find(
+    ngx_http_voiceai_call_t *call, uint32_t request);
+void ngx_http_voiceai_work_start(ngx_http_voiceai_call_t *call,
+    ngx_uint_t stage, const va_action_t *act);
+void ngx_http_voiceai_work_defer(ngx_http_voiceai_work_t *work);
+void ngx_http_voiceai_work_run(ngx_http_voiceai_work_t *work);
+void ngx_http_voiceai_work_free(ngx_http_voiceai_work_t *work);
+void ngx_http_voiceai_work_warm(ngx_http_voiceai_call_t *call);
+
+VA_END_DECLS
+
+
+#endif /* _NGX_HTTP_VOICEAI_CALL_H_INCLUDED_ */
