@@ -11,6 +11,7 @@
 #define VA_REASKS 2        /* times in a row that the caller is asked again */
 #define VA_GAP_MS 40       /* a larger step of the timestamps is a gap */
 #define VA_GAP_MAX_MS 5000 /* silence heard for one gap, at most */
+#define VA_GAP_ABSURD_MS 3600000 /* a step over it is no gap but nonsense */
 #define VA_HEARD_MAX (VA_SPEECH_TEXT + VA_SPEECH_SENTENCES)
 
 struct va_call {
@@ -28,7 +29,10 @@ struct va_call {
     uint32_t next_request;
     uint32_t stt; /* outstanding requests, 0 for none */
     uint32_t llm;
-    va_buf_t pending; /* the utterance at the recogniser */
+    va_buf_t pending; /* the utterance at the recogniser, or waiting for it */
+    bool part;        /* at the recogniser is only a part of what is said */
+    bool waiting;     /* pending goes to the recogniser after that part */
+    bool unanswered;  /* the caller's last words wait for an answer */
 
     bool started;
     bool ended;
@@ -121,6 +125,8 @@ static void va_call_cancel(va_call_t *call, uint32_t *request)
 static void va_call_hang_up(va_call_t *call)
 {
     if (!call->ended) {
+        va_call_cancel(call, &call->stt);
+        va_call_cancel(call, &call->llm);
         call->ended = true;
         va_call_act(call, VA_ACT_HANGUP, 0);
     }
@@ -153,6 +159,7 @@ static void va_call_stop(va_call_t *call, bool cut, uint64_t now_ms)
     va_speech_heard(&call->speech, cut ? now_ms : UINT64_MAX, &heard);
     if (cut && call->speech.playout.sent != 0) {
         call->stat.interruptions++;
+        call->unanswered = false;
     }
     va_speech_stop(&call->speech, cut, now_ms);
     va_call_turn_over(call, va_buf_view(&heard), cut);
@@ -184,6 +191,18 @@ static void va_call_apologise(va_call_t *call, uint64_t now_ms)
     }
 }
 
+static va_str_t va_call_trim(va_str_t text)
+{
+    while (text.len > 0 && (uint8_t)text.data[text.len - 1] <= ' ') {
+        text.len--;
+    }
+    while (text.len > 0 && (uint8_t)text.data[0] <= ' ') {
+        text.data++;
+        text.len--;
+    }
+    return text;
+}
+
 /* Looks whether the assistant's turn has come to its end. */
 static void va_call_settle(va_call_t *call, uint64_t now_ms)
 {
@@ -194,11 +213,9 @@ static void va_call_settle(va_call_t *call, uint64_t now_ms)
     if (call->ended || !va_speech_done(speech, now_ms)) {
         return;
     }
-    text = va_buf_view(&speech->text);
-    while (text.len > 0 && text.data[text.len - 1] <= ' ') {
-        text.len--;
-    }
+    text = va_call_trim((va_str_t){speech->text.data, speech->split});
     hangup = call->hangup;
+    call->unanswered = false;
     va_speech_stop(speech, false, now_ms);
     va_call_turn_over(call, text, false);
     call->hangup = false;
@@ -213,12 +230,25 @@ void va_call_restore(va_call_t *call, va_role_t role, va_str_t text)
     va_history_add(&call->history, role, text, -1, false);
 }
 
+/*
+ * The assistant has something to say of its own accord: what the caller says
+ * from now on is weighed anew.
+ */
+static void va_call_claim(va_call_t *call)
+{
+    va_call_cancel(call, &call->stt);
+    call->part = false;
+    call->waiting = false;
+    va_listener_drop(call->listener);
+}
+
 void va_call_start(va_call_t *call, uint64_t now_ms)
 {
     if (call->started) {
         return;
     }
     call->started = true;
+    va_call_claim(call);
     if (call->conf.greeting.len != 0) {
         va_call_speak(call, call->conf.greeting, now_ms);
         va_call_settle(call, now_ms);
@@ -227,6 +257,7 @@ void va_call_start(va_call_t *call, uint64_t now_ms)
 
 static void va_call_ask(va_call_t *call)
 {
+    call->unanswered = true;
     va_speech_begin(&call->speech);
     call->llm = ++call->next_request;
     va_call_act(call, VA_ACT_ASK, call->llm);
@@ -242,16 +273,36 @@ static bool va_call_busy(const va_call_t *call)
 static void va_call_commit(va_call_t *call, uint64_t now_ms)
 {
     call->committed = true;
-    if (call->stt != 0) {
+    if (call->stt != 0 && !call->part) {
         /* The caller only paused: what was said before and what comes now is
-           one utterance. */
-        va_call_cancel(call, &call->stt);
+           one utterance, unless it would be longer than one may be. */
+        if (va_listener_prepend(call->listener, &call->pending)) {
+            va_call_cancel(call, &call->stt);
+        } else {
+            call->part = true;
+        }
+    } else if (call->waiting) {
         va_listener_prepend(call->listener, &call->pending);
+        call->waiting = false;
     }
     if (va_call_busy(call)) {
         va_call_stop(call, true, now_ms);
+    } else {
+        va_speech_hush(&call->speech, now_ms);
     }
     call->farewell = false;
+}
+
+static void va_call_transcribe(va_call_t *call)
+{
+    call->stt = ++call->next_request;
+    call->act(call->ctx,
+              &(va_action_t){
+                  .type = VA_ACT_TRANSCRIBE,
+                  .request = call->stt,
+                  .text = va_history_last(&call->history, VA_ROLE_ASSISTANT),
+                  .data = (const uint8_t *)call->pending.data,
+                  .len = call->pending.len});
 }
 
 static void va_call_turn_end(va_call_t *call, uint64_t now_ms)
@@ -268,14 +319,28 @@ static void va_call_turn_end(va_call_t *call, uint64_t now_ms)
     call->times.speech_end = va_listener_voice_end(call->listener);
     call->times.turn_end = now_ms;
     va_listener_take(call->listener, &call->pending);
-    call->stt = ++call->next_request;
-    call->act(call->ctx,
-              &(va_action_t){
-                  .type = VA_ACT_TRANSCRIBE,
-                  .request = call->stt,
-                  .text = va_history_last(&call->history, VA_ROLE_ASSISTANT),
-                  .data = (const uint8_t *)call->pending.data,
-                  .len = call->pending.len});
+    if (call->pending.rc != VA_OK) {
+        va_call_apologise(call, now_ms);
+    } else if (call->part) {
+        call->waiting = true;
+    } else {
+        va_call_transcribe(call);
+    }
+}
+
+/*
+ * Returns how much voice is taken for the wish to speak.  Never less than a
+ * turn needs: a sound that stops the assistant and then is no turn would leave
+ * both silent.
+ */
+static uint32_t va_call_threshold(const va_call_t *call)
+{
+    if (call->conf.barge_in_ms == UINT32_MAX && !va_call_busy(call)) {
+        return call->conf.min_speech_ms;
+    }
+    return call->conf.barge_in_ms > call->conf.min_speech_ms
+               ? call->conf.barge_in_ms
+               : call->conf.min_speech_ms;
 }
 
 static void va_call_hear(va_call_t *call, va_hear_t heard, uint64_t now_ms)
@@ -293,7 +358,7 @@ static void va_call_hear(va_call_t *call, va_hear_t heard, uint64_t now_ms)
         return;
     }
     if (!call->committed &&
-        va_listener_voiced(call->listener) >= call->conf.barge_in_ms) {
+        va_listener_voiced(call->listener) >= va_call_threshold(call)) {
         va_call_commit(call, now_ms);
     }
 }
@@ -305,22 +370,34 @@ static void va_call_frame(va_call_t *call, const uint8_t *frame,
                  now_ms);
 }
 
-/* Hears silence where the timestamps show that audio is missing. */
-static void va_call_gap(va_call_t *call, uint64_t timestamp, uint64_t now_ms)
+/*
+ * Hears silence where the timestamps show that n bytes are not all there is.
+ * Late and repeated audio is heard as it comes; only a step far back starts
+ * the count anew.
+ */
+static void va_call_gap(va_call_t *call, uint64_t timestamp, size_t n,
+                        uint64_t now_ms)
 {
+    uint64_t next = timestamp + n / (VA_RATE / 1000);
+    uint64_t gap = timestamp - call->timestamp;
     uint8_t silence[VA_FRAME];
-    uint64_t gap;
 
-    if (!call->have_timestamp || timestamp < call->timestamp + VA_GAP_MS) {
+    if (call->have_timestamp && timestamp < call->timestamp &&
+        call->timestamp - timestamp <= VA_GAP_MAX_MS) {
+        call->timestamp = next > call->timestamp ? next : call->timestamp;
         return;
     }
-    gap = timestamp - call->timestamp;
-    call->stat.gaps_ms += gap;
-    memset(silence, VA_ULAW_SILENCE, sizeof(silence));
-    for (uint64_t ms = 0; ms + VA_FRAME_MS <= gap && ms < VA_GAP_MAX_MS;
-         ms += VA_FRAME_MS) {
-        va_call_frame(call, silence, now_ms);
+    if (call->have_timestamp && timestamp > call->timestamp &&
+        gap >= VA_GAP_MS && gap <= VA_GAP_ABSURD_MS) {
+        call->stat.gaps_ms += gap;
+        memset(silence, VA_ULAW_SILENCE, sizeof(silence));
+        for (uint64_t ms = 0; ms + VA_FRAME_MS <= gap && ms < VA_GAP_MAX_MS;
+             ms += VA_FRAME_MS) {
+            va_call_frame(call, silence, now_ms);
+        }
     }
+    call->have_timestamp = true;
+    call->timestamp = next;
 }
 
 void va_call_audio(va_call_t *call, uint64_t timestamp, const uint8_t *ulaw,
@@ -331,9 +408,7 @@ void va_call_audio(va_call_t *call, uint64_t timestamp, const uint8_t *ulaw,
     if (call->ended) {
         return;
     }
-    va_call_gap(call, timestamp, now_ms);
-    call->have_timestamp = true;
-    call->timestamp = timestamp + n / (VA_RATE / 1000);
+    va_call_gap(call, timestamp, n, now_ms);
     if (call->frame_len == 0) {
         for (; n >= VA_FRAME; n -= VA_FRAME, ulaw += VA_FRAME) {
             va_call_frame(call, ulaw, now_ms);
@@ -355,14 +430,50 @@ void va_call_audio(va_call_t *call, uint64_t timestamp, const uint8_t *ulaw,
     va_call_settle(call, now_ms);
 }
 
+/* Has the caller's last words answered. */
+static void va_call_answer(va_call_t *call)
+{
+    call->farewell =
+        va_responder_goodbye(va_history_last(&call->history, VA_ROLE_USER));
+    va_call_ask(call);
+}
+
 /* The caller's words are known, from the recogniser or from keys. */
 static void va_call_understood(va_call_t *call, va_str_t text, float confidence)
 {
     call->reasks = 0;
     call->stat.user_turns++;
-    call->farewell = va_responder_goodbye(text);
     va_history_add(&call->history, VA_ROLE_USER, text, confidence, false);
-    va_call_ask(call);
+    va_call_answer(call);
+}
+
+/* The recogniser is done with a part of what the caller is saying. */
+static void va_call_part_over(va_call_t *call, va_str_t text, float confidence)
+{
+    call->part = false;
+    if (text.len != 0) {
+        va_history_add(&call->history, VA_ROLE_USER, text, confidence, false);
+        call->unanswered = true;
+    }
+    if (call->waiting) {
+        call->waiting = false;
+        va_call_transcribe(call);
+    }
+}
+
+/* Returns the words of a transcript, nothing if it is but punctuation. */
+static va_str_t va_call_words(va_str_t text)
+{
+    text = va_call_trim(text);
+    for (size_t i = 0; i < text.len; i++) {
+        uint8_t c = (uint8_t)text.data[i];
+
+        if (c >= 0x80 || (c >= '0' && c <= '9') ||
+            ((c | 0x20) >= 'a' && (c | 0x20) <= 'z')) {
+            return text;
+        }
+    }
+    return (va_str_t){NULL, 0};
 }
 
 void va_call_transcript(va_call_t *call, uint32_t request, va_str_t text,
@@ -372,13 +483,20 @@ void va_call_transcript(va_call_t *call, uint32_t request, va_str_t text,
         return;
     }
     call->stt = 0;
-    call->times.transcript = now_ms;
-    va_buf_free(&call->pending);
+    text = va_call_words(text);
     call->act(call->ctx, &(va_action_t){.type = VA_ACT_HEARD,
                                         .text = text,
                                         .confidence = confidence});
+    if (call->part) {
+        va_call_part_over(call, text, confidence);
+        return;
+    }
+    va_buf_free(&call->pending);
+    call->times.transcript = now_ms;
     if (text.len != 0) {
         va_call_understood(call, text, confidence);
+    } else if (call->unanswered) {
+        va_call_answer(call);
     } else if (call->reasks < VA_REASKS && call->conf.reask.len != 0) {
         call->reasks++;
         va_call_speak(call, call->conf.reask, now_ms);
@@ -438,10 +556,15 @@ void va_call_failed(va_call_t *call, uint32_t request, uint64_t now_ms)
     }
     if (request == call->stt) {
         call->stt = 0;
+        if (call->part) {
+            call->stat.failures++;
+            va_call_part_over(call, (va_str_t){NULL, 0}, -1);
+            return;
+        }
         va_buf_free(&call->pending);
     } else if (request == call->llm) {
         call->llm = 0;
-    } else if (!va_speech_owns(&call->speech, request)) {
+    } else if (!va_speech_forget(&call->speech, request)) {
         return;
     }
     va_call_apologise(call, now_ms);
@@ -461,6 +584,8 @@ void va_call_say(va_call_t *call, va_str_t text, bool hangup, uint64_t now_ms)
         return;
     }
     va_call_stop(call, true, now_ms);
+    va_call_claim(call);
+    call->farewell = false;
     call->hangup = hangup;
     va_call_speak(call, text, now_ms);
     va_call_settle(call, now_ms);
@@ -472,14 +597,15 @@ void va_call_mark(va_call_t *call, va_str_t name, uint64_t now_ms)
     va_call_settle(call, now_ms);
 }
 
-static void va_call_digits_end(va_call_t *call)
+static void va_call_digits_end(va_call_t *call, uint64_t now_ms)
 {
     va_str_t digits = {call->digits, call->digit_count};
 
     call->digit_count = 0;
     if (digits.len != 0) {
-        va_call_cancel(call, &call->stt);
-        va_listener_drop(call->listener);
+        va_call_interrupt(call, now_ms);
+        va_call_claim(call);
+        memset(&call->times, 0, sizeof(call->times));
         call->act(call->ctx, &(va_action_t){.type = VA_ACT_HEARD,
                                             .text = digits,
                                             .confidence = 1});
@@ -494,13 +620,13 @@ void va_call_dtmf(va_call_t *call, char digit, uint64_t now_ms)
     }
     va_call_interrupt(call, now_ms);
     if (digit == '#' && call->digit_count > 0) {
-        va_call_digits_end(call);
+        va_call_digits_end(call, now_ms);
         return;
     }
     call->digits[call->digit_count++] = digit;
     call->digits_end = now_ms + VA_DIGITS_MS;
     if (call->digit_count == VA_DIGITS) {
-        va_call_digits_end(call);
+        va_call_digits_end(call, now_ms);
     }
 }
 
@@ -511,7 +637,7 @@ void va_call_tick(va_call_t *call, uint64_t now_ms)
     }
     va_call_hear(call, va_listener_tick(call->listener, now_ms), now_ms);
     if (call->digit_count > 0 && now_ms >= call->digits_end) {
-        va_call_digits_end(call);
+        va_call_digits_end(call, now_ms);
     }
     va_speech_pump(&call->speech, now_ms);
     va_call_settle(call, now_ms);

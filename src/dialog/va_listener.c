@@ -189,12 +189,14 @@ void va_listener_take(va_listener_t *l, va_buf_t *out)
     *out = taken;
 }
 
-void va_listener_prepend(va_listener_t *l, va_buf_t *before)
+bool va_listener_prepend(va_listener_t *l, va_buf_t *before)
 {
     size_t had = before->len;
+    bool fits =
+        had / (VA_RATE / 1000) + l->length_ms < l->conf.max_utterance_ms &&
+        va_buf_append(before, l->utterance.data, l->utterance.len) == VA_OK;
 
-    if (had <= before->max - l->utterance.len &&
-        va_buf_append(before, l->utterance.data, l->utterance.len) == VA_OK) {
+    if (fits) {
         va_buf_free(&l->utterance);
         l->utterance = *before;
         l->voice_len += had;
@@ -203,6 +205,7 @@ void va_listener_prepend(va_listener_t *l, va_buf_t *before)
     } else {
         va_buf_free(before);
     }
+    return fits;
 }
 
 void va_listener_drop(va_listener_t *l)

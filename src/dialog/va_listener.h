@@ -64,9 +64,10 @@ void va_listener_take(va_listener_t *l, va_buf_t *out);
 
 /*
  * Puts earlier audio in front of the utterance being heard, because the caller
- * went on after it had been taken.  Takes the content of *before.
+ * went on after it had been taken.  Takes the content of *before.  Returns
+ * whether both fit into one utterance; if not, *before is freed.
  */
-void va_listener_prepend(va_listener_t *l, va_buf_t *before);
+bool va_listener_prepend(va_listener_t *l, va_buf_t *before);
 
 /* Throws the utterance away, if any, and waits for the next beginning. */
 void va_listener_drop(va_listener_t *l);

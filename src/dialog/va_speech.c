@@ -9,6 +9,8 @@
 #define VA_STARVE_MS 200        /* closer to silence than this, send anything */
 #define VA_SAMPLES_PER_CHAR 530 /* of English read at an ordinary pace */
 #define VA_NOT_KNOWN UINT64_MAX
+#define VA_PACKET_MS (VA_SPEECH_PACKET / (VA_RATE / 1000))
+#define VA_RETRY_MS 100 /* until memory is tried for again */
 
 void va_speech_init(va_speech_t *s, va_action_pt act, void *ctx,
                     uint32_t ahead_ms, uint32_t *next_request,
@@ -17,7 +19,8 @@ void va_speech_init(va_speech_t *s, va_action_pt act, void *ctx,
     memset(s, 0, sizeof(*s));
     s->act = act;
     s->ctx = ctx;
-    s->ahead_ms = ahead_ms;
+    /* With less than a packet there would never be room for one. */
+    s->ahead_ms = ahead_ms > VA_PACKET_MS ? ahead_ms : VA_PACKET_MS;
     s->next_request = next_request;
     s->times = times;
     va_buf_init(&s->text, VA_SPEECH_TEXT);
@@ -36,6 +39,7 @@ void va_speech_begin(va_speech_t *s)
     va_buf_reset(&s->queue);
     s->active = true;
     s->text_done = false;
+    s->text_full = false;
     s->split = 0;
     s->count = 0;
     s->asked = 0;
@@ -75,20 +79,30 @@ static void va_speech_ask(va_speech_t *s, uint64_t now_ms)
     }
 }
 
-void va_speech_write(va_speech_t *s, va_str_t text, bool done, uint64_t now_ms)
+/* Keeps the text as far as there is room, never half a character. */
+static void va_speech_keep(va_speech_t *s, va_str_t text)
 {
-    va_str_t sentence;
-    size_t used;
-
+    if (s->text_full) {
+        return;
+    }
     if (text.len > s->text.max - s->text.len) {
+        s->text_full = true;
         text.len = s->text.max - s->text.len;
         while (text.len > 0 && ((uint8_t)text.data[text.len] & 0xc0) == 0x80) {
             text.len--;
         }
     }
     va_buf_str(&s->text, text);
+}
+
+void va_speech_write(va_speech_t *s, va_str_t text, bool done, uint64_t now_ms)
+{
+    va_str_t sentence;
+    size_t used;
+
+    va_speech_keep(s, text);
     s->text_done = s->text_done || done;
-    while (s->count < VA_SPEECH_SENTENCES &&
+    while (s->count < VA_SPEECH_SENTENCES && s->split < s->text.len &&
            va_sentence_next(
                (va_str_t){s->text.data + s->split, s->text.len - s->split},
                s->text_done, &used, &sentence) == VA_OK) {
@@ -115,6 +129,17 @@ static va_speech_slot_t *va_speech_slot(va_speech_t *s, uint32_t request)
 bool va_speech_owns(const va_speech_t *s, uint32_t request)
 {
     return va_speech_slot((va_speech_t *)s, request) != NULL;
+}
+
+bool va_speech_forget(va_speech_t *s, uint32_t request)
+{
+    va_speech_slot_t *slot = va_speech_slot(s, request);
+
+    if (slot == NULL) {
+        return false;
+    }
+    slot->request = 0;
+    return true;
 }
 
 /* Puts n bytes into the queue if they fit. */
@@ -160,7 +185,7 @@ static void va_speech_resume(va_speech_t *s)
 {
     va_speech_slot_t *head = &s->slots[0];
 
-    if (head->request != 0 && head->held &&
+    if (head->request != 0 && head->held && !head->ended &&
         s->queue.len - s->queue_at <= s->queue.max / 2) {
         head->held = false;
         va_speech_act(s, VA_ACT_RESUME, head->request, (va_str_t){NULL, 0});
@@ -171,9 +196,13 @@ va_rc_t va_speech_audio(va_speech_t *s, uint32_t request, const uint8_t *ulaw,
                         size_t n, uint64_t now_ms)
 {
     va_speech_slot_t *slot = va_speech_slot(s, request);
+    bool taken;
 
     if (n > VA_CALL_SPEECH_MAX) {
         return VA_LIMIT;
+    }
+    if (slot->ended) {
+        return VA_OK;
     }
     if (slot != &s->slots[0]) {
         slot->held = true;
@@ -182,13 +211,16 @@ va_rc_t va_speech_audio(va_speech_t *s, uint32_t request, const uint8_t *ulaw,
     if (s->times->first_audio == 0) {
         s->times->first_audio = now_ms;
     }
-    if (!va_speech_enqueue(s, ulaw, n)) {
-        slot->held = true;
-        va_speech_pump(s, now_ms);
-        return VA_AGAIN;
-    }
+    taken = va_speech_enqueue(s, ulaw, n);
     va_speech_pump(s, now_ms);
-    return VA_OK;
+    /* Pumping may have made the room; if not, the resume must come after the
+       refusal, not within it. */
+    if (!taken && va_speech_enqueue(s, ulaw, n)) {
+        taken = true;
+        va_speech_pump(s, now_ms);
+    }
+    slot->held = !taken;
+    return taken ? VA_OK : VA_AGAIN;
 }
 
 void va_speech_audio_end(va_speech_t *s, uint32_t request, uint64_t now_ms)
@@ -253,32 +285,37 @@ static void va_speech_send_marks(va_speech_t *s)
     }
 }
 
-/* Returns how many bytes the next message should have, 0 for none now. */
-static size_t va_speech_due(const va_speech_t *s, uint64_t now_ms)
+/* Returns how many bytes the next message will have, and from when on. */
+static size_t va_speech_next(const va_speech_t *s, uint64_t *at_ms)
 {
-    uint64_t room = va_playout_room(&s->playout, now_ms, s->ahead_ms);
-    size_t have = s->queue.len - s->queue_at;
+    size_t n = s->queue.len - s->queue_at;
     uint64_t left = VA_NOT_KNOWN;
-    size_t n;
+    uint64_t starve = s->playout.end_ms;
+    uint64_t room;
 
     if (s->marked < s->count && s->sentences[s->marked].end != VA_NOT_KNOWN) {
         left = s->sentences[s->marked].end - s->playout.sent;
     }
-    n = have < VA_SPEECH_PACKET ? have : VA_SPEECH_PACKET;
-    if (n > left) {
-        n = (size_t)left;
-    }
+    n = n < VA_SPEECH_PACKET ? n : VA_SPEECH_PACKET;
+    n = n < left ? n : (size_t)left;
     n -= n % VA_FRAME;
-    if (n > room) {
-        return 0;
-    }
+    room = s->playout.end_ms + n / (VA_RATE / 1000);
+    *at_ms = room > s->ahead_ms ? room - s->ahead_ms : 0;
     /* A small piece is worth a message of its own only at the end of a
        sentence or when the caller would soon hear nothing. */
-    if (n < VA_SPEECH_PACKET && n < left &&
-        s->playout.end_ms > now_ms + VA_STARVE_MS) {
-        return 0;
+    if (n < VA_SPEECH_PACKET && n < left && starve > *at_ms + VA_STARVE_MS) {
+        *at_ms = starve - VA_STARVE_MS;
     }
     return n;
+}
+
+/* Returns how many bytes the next message should have, 0 for none now. */
+static size_t va_speech_due(const va_speech_t *s, uint64_t now_ms)
+{
+    uint64_t at_ms;
+    size_t n = va_speech_next(s, &at_ms);
+
+    return at_ms <= now_ms ? n : 0;
 }
 
 void va_speech_pump(va_speech_t *s, uint64_t now_ms)
@@ -316,19 +353,20 @@ void va_speech_pump(va_speech_t *s, uint64_t now_ms)
 
 uint64_t va_speech_deadline(const va_speech_t *s, uint64_t now_ms)
 {
-    uint64_t end = s->playout.end_ms;
+    uint64_t at_ms;
 
     if (!s->active) {
         return UINT64_MAX;
     }
-    if (s->queue.len > s->queue_at) {
-        uint64_t due = VA_SPEECH_PACKET / (VA_RATE / 1000);
-
-        end += due;
-        return end > now_ms + s->ahead_ms ? end - s->ahead_ms : now_ms + due;
+    if (va_speech_next(s, &at_ms) != 0) {
+        return at_ms;
+    }
+    if (s->slots[0].held) {
+        return now_ms + VA_RETRY_MS;
     }
     if (s->text_done && s->marked == s->count) {
-        return s->playout.mark_count != 0 ? end + VA_PLAYOUT_GRACE_MS : end;
+        at_ms = s->playout.end_ms;
+        return s->playout.mark_count != 0 ? at_ms + VA_PLAYOUT_GRACE_MS : at_ms;
     }
     return UINT64_MAX;
 }
@@ -340,9 +378,11 @@ bool va_speech_done(const va_speech_t *s, uint64_t now_ms)
            va_playout_done(&s->playout, now_ms);
 }
 
-bool va_speech_audible(const va_speech_t *s, uint64_t now_ms)
+/* Returns whether the text may be cut at p: at white space, or before a
+   character of a script that writes without any. */
+static bool va_speech_word(const char *p)
 {
-    return va_playout_pending(&s->playout, now_ms);
+    return *p == ' ' || *p == '\t' || *p == '\n' || (uint8_t)*p >= 0xe3;
 }
 
 void va_speech_heard(const va_speech_t *s, uint64_t now_ms, va_buf_t *out)
@@ -362,7 +402,7 @@ void va_speech_heard(const va_speech_t *s, uint64_t now_ms, va_buf_t *out)
         }
         if (heard < end) {
             len = (size_t)(len * (heard - begin) / (end - begin));
-            while (len > 0 && text[len] != ' ') {
+            while (len > 0 && !va_speech_word(text + len)) {
                 len--;
             }
         }
@@ -373,6 +413,14 @@ void va_speech_heard(const va_speech_t *s, uint64_t now_ms, va_buf_t *out)
             va_buf_append(out, text, len);
         }
         begin = end;
+    }
+}
+
+void va_speech_hush(va_speech_t *s, uint64_t now_ms)
+{
+    if (va_playout_pending(&s->playout, now_ms)) {
+        va_speech_act(s, VA_ACT_CLEAR, 0, (va_str_t){NULL, 0});
+        va_playout_clear(&s->playout);
     }
 }
 
@@ -391,8 +439,7 @@ void va_speech_stop(va_speech_t *s, bool clear, uint64_t now_ms)
     memset(s->slots, 0, sizeof(s->slots));
     va_buf_free(&s->queue);
     s->queue_at = 0;
-    if (clear && va_playout_pending(&s->playout, now_ms)) {
-        va_speech_act(s, VA_ACT_CLEAR, 0, (va_str_t){NULL, 0});
-        va_playout_clear(&s->playout);
+    if (clear) {
+        va_speech_hush(s, now_ms);
     }
 }

@@ -41,6 +41,7 @@ typedef struct {
 
     bool active;    /* a turn is going on */
     bool text_done; /* no more text will come */
+    bool text_full; /* or none that there is room for */
     va_buf_t text;
     size_t split; /* text before it was cut into sentences */
     va_speech_sentence_t sentences[VA_SPEECH_SENTENCES];
@@ -72,6 +73,12 @@ void va_speech_write(va_speech_t *s, va_str_t text, bool done, uint64_t now_ms);
 /* Returns whether the request is one of this turn's. */
 bool va_speech_owns(const va_speech_t *s, uint32_t request);
 
+/*
+ * Notes that the request has failed and needs no cancelling.  Returns whether
+ * it was one of this turn's; the turn is to be stopped then.
+ */
+bool va_speech_forget(va_speech_t *s, uint32_t request);
+
 /* As va_call_speech and va_call_speech_end; the request must be owned. */
 va_rc_t va_speech_audio(va_speech_t *s, uint32_t request, const uint8_t *ulaw,
                         size_t n, uint64_t now_ms);
@@ -92,15 +99,15 @@ uint64_t va_speech_deadline(const va_speech_t *s, uint64_t now_ms);
 /* Returns whether the whole turn was heard. */
 bool va_speech_done(const va_speech_t *s, uint64_t now_ms);
 
-/* Returns whether the caller may be hearing something of it. */
-bool va_speech_audible(const va_speech_t *s, uint64_t now_ms);
-
 /* Appends what of the turn was heard by now_ms, cut at a word. */
 void va_speech_heard(const va_speech_t *s, uint64_t now_ms, va_buf_t *out);
 
+/* Has Twilio drop what it may still be playing, of whichever turn. */
+void va_speech_hush(va_speech_t *s, uint64_t now_ms);
+
 /*
- * Ends the turn: gives up its requests, drops its audio and, when `clear` and
- * something may be playing, has Twilio drop its own.
+ * Ends the turn: gives up its requests, drops its audio and, when `clear`, has
+ * Twilio drop its own.
  */
 void va_speech_stop(va_speech_t *s, bool clear, uint64_t now_ms);
 

@@ -1,0 +1,667 @@
+/*
+ * Whole conversations on a virtual clock: greeting, turns, interruptions and
+ * endings, action by action.
+ */
+#include "call_world.h"
+
+static world_t world;
+
+static int setup(void **state)
+{
+    world_init(&world);
+    *state = &world;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    world_free(*state);
+    return 0;
+}
+
+static void test_greeting(void **state)
+{
+    world_t *w = *state;
+
+    world_begin(w);
+    world_until(w, 99);
+    assert_int_equal(va_call_phase(w->call), VA_PHASE_SPEAKING);
+    world_expect(w, "speak 1 Hello there.\n");
+    world_until(w, 3000);
+    world_expect(w, "speak 1 Hello there.\n"
+                    "media 800\n"
+                    "mark g1:1\n"
+                    "media 4960\n"
+                    "mark g1:2\n"
+                    "spoke Hello there.\n");
+    assert_int_equal(w->played_ms, 720);
+    /* It is over when its mark is back, and not before. */
+    assert_int_equal(world_when(w, "spoke", 1), 100 + 720 + 40);
+    world_turn(w, 0, VA_ROLE_ASSISTANT, "Hello there.", false);
+    assert_int_equal(va_call_phase(w->call), VA_PHASE_LISTENING);
+    assert_int_equal(va_call_stat(w->call)->assistant_turns, 1);
+    assert_true(va_call_deadline(w->call, w->now) == UINT64_MAX);
+}
+
+static void test_turn(void **state)
+{
+    static const char *const hears[] = {"What time is it?", NULL};
+    static const char *const replies[] = {"It is |late. Go| to bed.", NULL};
+    world_t *w = *state;
+
+    w->hears = hears;
+    w->replies = replies;
+    w->conf.greeting.len = 0;
+    world_begin(w);
+    world_talk(w, w->start + 1000, 1000);
+    world_until(w, 2600);
+    assert_int_equal(va_call_phase(w->call), VA_PHASE_TRANSCRIBING);
+    world_until(w, 2800);
+    assert_int_equal(va_call_phase(w->call), VA_PHASE_THINKING);
+    world_until(w, 6000);
+    world_expect(w, "transcribe 1\n"
+                    "heard What time is it?\n"
+                    "ask 2\n"
+                    "speak 3 It is late.\n"
+                    "speak 4 Go to bed.\n"
+                    "media 800\n"
+                    "mark g1:1\n"
+                    "media 4480\n"
+                    "mark g1:2\n"
+                    "media 4800\n"
+                    "mark g1:3\n"
+                    "spoke It is late. Go to bed.\n");
+    /* The last frame of speech is at 1980, and 500 ms later it is over. */
+    assert_int_equal(world_when(w, "transcribe", 1), 2480);
+    assert_int_equal(w->times.speech_end, w->start + 1980);
+    assert_int_equal(w->times.turn_end, w->start + 2480);
+    assert_int_equal(w->times.transcript, w->start + 2780);
+    assert_int_equal(w->times.first_text, w->start + 2980);
+    assert_int_equal(w->times.first_speak, w->start + 3030);
+    assert_int_equal(w->times.first_audio, w->start + 3130);
+    assert_int_equal(w->times.first_sent, w->start + 3130);
+    assert_int_equal(w->times.first_heard, w->start + 3270);
+    /* Speech, 300 ms of pre-roll and a tail. */
+    assert_in_range(w->heard_bytes, (1000 + 300) * 8, (1000 + 640) * 8);
+    world_turn(w, 0, VA_ROLE_USER, "What time is it?", false);
+    world_turn(w, 1, VA_ROLE_ASSISTANT, "It is late. Go to bed.", false);
+    assert_true(va_call_history(w->call)->turns[0].confidence == 0.5F);
+    assert_int_equal(va_call_stat(w->call)->user_turns, 1);
+}
+
+static void test_two_turns(void **state)
+{
+    static const char *const hears[] = {"One?", "Two?", NULL};
+    static const char *const replies[] = {"Yes, one.", "Yes, two.", NULL};
+    world_t *w = *state;
+
+    w->hears = hears;
+    w->replies = replies;
+    world_begin(w);
+    world_talk(w, w->start + 2000, 600);
+    world_talk(w, w->start + 6000, 600);
+    world_until(w, 12000);
+    world_expect(w, "speak 1 Hello there.\n"
+                    "media 800\nmark g1:1\nmedia 4960\nmark g1:2\n"
+                    "spoke Hello there.\n"
+                    "transcribe 2\nheard One?\nask 3\nspeak 4 Yes, one.\n"
+                    "media 800\nmark g2:1\nmedia 3520\nmark g2:2\n"
+                    "spoke Yes, one.\n"
+                    "transcribe 5\nheard Two?\nask 6\nspeak 7 Yes, two.\n"
+                    "media 800\nmark g3:1\nmedia 3520\nmark g3:2\n"
+                    "spoke Yes, two.\n");
+    assert_int_equal(va_call_history(w->call)->count, 5);
+    assert_int_equal(va_call_stat(w->call)->assistant_turns, 3);
+    assert_int_equal(va_call_stat(w->call)->interruptions, 0);
+}
+
+/* Audio is sent a bounded time ahead, without gaps, for as long as it lasts. */
+static void test_pacing(void **state)
+{
+    static const char *const hears[] = {"Go on.", NULL};
+    char text[221];
+    const char *replies[] = {text, NULL};
+    world_t *w = *state;
+
+    memset(text, 'x', sizeof(text) - 1);
+    text[sizeof(text) - 1] = '\0';
+    w->hears = hears;
+    w->replies = replies;
+    w->conf.greeting.len = 0;
+    w->quiet_line = true;
+    world_begin(w);
+    world_talk(w, w->start + 1000, 600);
+    world_until(w, 30000);
+    assert_int_equal(w->played_ms, 220 * 60);
+    /* First sent, then played to the end and the mark's way back. */
+    assert_int_equal(world_when(w, "spoke", 1),
+                     world_when(w, "media", 1) + 220 * 60 + 40);
+}
+
+static void barge_in_greeting(world_t *w, uint64_t at, const char *log)
+{
+    w->conf.greeting = VA_STR("Hello to you all out there.");
+    world_begin(w);
+    world_talk(w, w->start + at, 600);
+    world_until(w, at + 400);
+    world_expect(w, log);
+}
+
+static void test_interrupted_greeting(void **state)
+{
+    static const char *const hears[] = {"Stop.", NULL};
+    static const char *const replies[] = {"Fine.", NULL};
+    world_t *w = *state;
+
+    w->hears = hears;
+    w->replies = replies;
+    /* 1620 ms of audio from 100 on; 200 ms of speech stop it at 800 + 180. */
+    barge_in_greeting(w, 800,
+                      "speak 1 Hello to you all out there.\n"
+                      "media 800\nmark g1:1\nmedia 12160\nmark g1:2\n"
+                      "clear\nspoke cut Hello to you\n");
+    assert_int_equal(world_when(w, "clear", 1), 980);
+    assert_int_equal(w->played_ms, 880);
+    world_turn(w, 0, VA_ROLE_ASSISTANT, "Hello to you", true);
+    assert_int_equal(va_call_stat(w->call)->interruptions, 1);
+    /* The marks come back after the clear, and prove nothing. */
+    world_until(w, 9000);
+    world_turn(w, 0, VA_ROLE_ASSISTANT, "Hello to you", true);
+    world_turn(w, 1, VA_ROLE_USER, "Stop.", false);
+    world_turn(w, 2, VA_ROLE_ASSISTANT, "Fine.", false);
+    assert_int_equal(world_count(w, "clear"), 1);
+}
+
+/* The voice is still at work: it is told to stop. */
+static void test_interrupted_sentence(void **state)
+{
+    static const char *const hears[] = {"Tell me.", "No.", NULL};
+    static const char *const replies[] = {
+        "First comes a rather long sentence. Then another one follows it. "
+        "And a third one.",
+        "Good.", NULL};
+    world_t *w = *state;
+
+    w->hears = hears;
+    w->replies = replies;
+    w->conf.greeting.len = 0;
+    w->voice_ms = 400;
+    world_begin(w);
+    world_talk(w, w->start + 1000, 600);
+    world_talk(w, w->start + 3600, 600);
+    world_until(w, 3900);
+    world_expect(w, "transcribe 1\nheard Tell me.\nask 2\n"
+                    "speak 3 First comes a rather long sentence.\n"
+                    "speak 4 Then another one follows it.\n"
+                    "media 800\nmark g1:1\nmedia 11200\n"
+                    "cancel 3\ncancel 4\nclear\nspoke cut First comes a\n");
+    world_until(w, 12000);
+    assert_string_equal(va_call_history(w->call)->turns[1].text,
+                        "First comes a");
+}
+
+/* Synthesis ended long ago, but the carrier still plays: clear all the same. */
+static void test_interrupted_after_synthesis(void **state)
+{
+    static const char *const hears[] = {"Yes.", NULL};
+    world_t *w = *state;
+
+    w->hears = hears;
+    world_begin(w);
+    world_talk(w, w->start + 400, 600);
+    world_until(w, 560);
+    assert_int_equal(world_count(w, "mark g1:2"), 1);
+    assert_int_equal(w->requests[1].open, false);
+    world_until(w, 1000);
+    world_expect(w, "speak 1 Hello there.\n"
+                    "media 800\nmark g1:1\nmedia 4960\nmark g1:2\n"
+                    "clear\nspoke cut Hello\n");
+}
+
+/* All was played, but the last mark is on its way: it counts as outstanding. */
+static void test_interrupted_at_the_end(void **state)
+{
+    world_t *w = *state;
+
+    w->net_ms = 250;
+    world_begin(w);
+    world_talk(w, w->start + 800, 600);
+    world_until(w, 1050);
+    world_expect(w, "speak 1 Hello there.\n"
+                    "media 800\nmark g1:1\nmedia 4960\nmark g1:2\n"
+                    "clear\nspoke cut Hello\n");
+}
+
+/* The turn was closed by the clock, but its mark is not back. */
+static void test_interrupted_without_marks(void **state)
+{
+    static const char *const hears[] = {"Hello?", NULL};
+    world_t *w = *state;
+
+    w->hears = hears;
+    w->lose_marks = true;
+    world_begin(w);
+    world_talk(w, w->start + 4000, 600);
+    world_until(w, 5000);
+    world_expect(w, "speak 1 Hello there.\n"
+                    "media 800\nmark g1:1\nmedia 4960\nmark g1:2\n"
+                    "spoke Hello there.\n"
+                    "clear\n");
+    assert_int_equal(world_when(w, "spoke", 1), 820 + VA_PLAYOUT_GRACE_MS);
+    assert_int_equal(va_call_stat(w->call)->interruptions, 0);
+}
+
+static void test_interrupted_thinking(void **state)
+{
+    static const char *const hears[] = {"I want", "a pizza.", NULL};
+    static const char *const replies[] = {"What? Tell me.", "A pizza.", NULL};
+    world_t *w = *state;
+
+    w->hears = hears;
+    w->replies = replies;
+    w->conf.greeting.len = 0;
+    w->llm_ms = 2000;
+    w->late = true;
+    world_begin(w);
+    world_talk(w, w->start + 1000, 600);
+    world_talk(w, w->start + 3000, 600);
+    world_until(w, 9000);
+    world_expect(w, "transcribe 1\nheard I want\nask 2\ncancel 2\n"
+                    "transcribe 3\nheard a pizza.\nask 4\nspeak 5 A pizza.\n"
+                    "media 800\nmark g2:1\nmedia 3040\nmark g2:2\n"
+                    "spoke A pizza.\n");
+    world_turn(w, 0, VA_ROLE_USER, "I want a pizza.", false);
+    world_turn(w, 1, VA_ROLE_ASSISTANT, "A pizza.", false);
+    assert_int_equal(va_call_stat(w->call)->interruptions, 0);
+}
+
+/* What was said before the pause and after it is recognised as one. */
+static void going_on_transcribing(world_t *w, uint32_t barge_in)
+{
+    static const char *const hears[] = {"I want", "I want a pizza.", NULL};
+    static const char *const replies[] = {"Yes.", NULL};
+
+    w->hears = hears;
+    w->replies = replies;
+    w->conf.greeting.len = 0;
+    w->conf.barge_in_ms = barge_in;
+    w->stt_ms = 1000;
+    w->late = true;
+    world_begin(w);
+    world_talk(w, w->start + 1000, 600);
+    world_talk(w, w->start + 2200, 600);
+    world_until(w, 9000);
+    world_expect(w, "transcribe 1\ncancel 1\ntranscribe 2\n"
+                    "heard I want a pizza.\nask 3\nspeak 4 Yes.\n"
+                    "media 800\nmark g1:1\nmedia 1120\nmark g1:2\n"
+                    "spoke Yes.\n");
+    assert_int_equal(va_call_history(w->call)->count, 2);
+    /* Pre-roll, speech, the pause, speech, a tail. */
+    assert_in_range(w->heard_bytes, (300 + 600 + 500 + 600) * 8,
+                    (380 + 600 + 600 + 600 + 240) * 8);
+}
+
+static void test_going_on_transcribing(void **state)
+{
+    going_on_transcribing(*state, 200);
+}
+
+/* With barge-in off too: nothing of the assistant's is interrupted by it. */
+static void test_going_on_no_barge_in(void **state)
+{
+    going_on_transcribing(*state, UINT32_MAX);
+}
+
+static void test_noise_while_speaking(void **state)
+{
+    world_t *w = *state;
+
+    w->conf.greeting = VA_STR("Hello to you all out there.");
+    world_begin(w);
+    world_talk(w, w->start + 500, 160);
+    world_talk(w, w->start + 1200, 20);
+    world_until(w, 5000);
+    world_expect(w, "speak 1 Hello to you all out there.\n"
+                    "media 800\nmark g1:1\nmedia 12160\nmark g1:2\n"
+                    "spoke Hello to you all out there.\n");
+    assert_int_equal(va_call_stat(w->call)->noises, 1);
+    assert_int_equal(w->played_ms, 27 * 60);
+}
+
+/* A short "yes" into the last word is an answer. */
+static void test_overlap_at_the_end(void **state)
+{
+    static const char *const hears[] = {"Yes.", NULL};
+    world_t *w = *state;
+
+    w->hears = hears;
+    world_begin(w);
+    world_talk(w, w->start + 700, 160);
+    world_until(w, 2000);
+    world_expect(w, "speak 1 Hello there.\n"
+                    "media 800\nmark g1:1\nmedia 4960\nmark g1:2\n"
+                    "spoke Hello there.\n"
+                    "transcribe 2\nheard Yes.\nask 3\n");
+}
+
+static void test_barge_in_off(void **state)
+{
+    static const char *const hears[] = {"And now?", NULL};
+    world_t *w = *state;
+
+    w->conf.barge_in_ms = UINT32_MAX;
+    w->conf.greeting = VA_STR("Hello to you all out there.");
+    w->hears = hears;
+    world_begin(w);
+    world_talk(w, w->start + 300, 600);
+    world_talk(w, w->start + 3000, 600);
+    world_until(w, 4400);
+    world_expect(w, "speak 1 Hello to you all out there.\n"
+                    "media 800\nmark g1:1\nmedia 12160\nmark g1:2\n"
+                    "spoke Hello to you all out there.\n"
+                    "transcribe 2\nheard And now?\nask 3\n");
+    assert_int_equal(va_call_stat(w->call)->noises, 1);
+}
+
+/* What is too short for a turn does not stop the assistant either. */
+static void test_barge_in_below_min_speech(void **state)
+{
+    world_t *w = *state;
+
+    w->conf.barge_in_ms = 60;
+    w->conf.min_speech_ms = 200;
+    world_begin(w);
+    world_talk(w, w->start + 300, 120);
+    world_until(w, 3000);
+    assert_int_equal(world_count(w, "clear"), 0);
+    assert_int_equal(world_count(w, "spoke Hello there."), 1);
+}
+
+static void test_caller_first(void **state)
+{
+    static const char *const hears[] = {"Hello?", NULL};
+    static const char *const replies[] = {"Hi.", NULL};
+    world_t *w = *state;
+
+    w->hears = hears;
+    w->replies = replies;
+    /* Speaks before any audio of the greeting was made. */
+    w->tts_ms = 1000;
+    world_begin(w);
+    world_talk(w, w->start, 600);
+    world_until(w, 5000);
+    assert_int_equal(w->played_ms, 180);
+    world_turn(w, 0, VA_ROLE_USER, "Hello?", false);
+    world_turn(w, 1, VA_ROLE_ASSISTANT, "Hi.", false);
+}
+
+static void test_goodbye(void **state)
+{
+    static const char *const hears[] = {"Thanks, goodbye.", NULL};
+    static const char *const replies[] = {"Bye bye.", NULL};
+    world_t *w = *state;
+
+    w->hears = hears;
+    w->replies = replies;
+    w->conf.greeting.len = 0;
+    w->net_ms = 300;
+    world_begin(w);
+    world_talk(w, w->start + 1000, 600);
+    world_until(w, 9000);
+    world_expect(w, "transcribe 1\nheard Thanks, goodbye.\nask 2\n"
+                    "speak 3 Bye bye.\n"
+                    "media 800\nmark g1:1\nmedia 3040\nmark g1:2\n"
+                    "spoke Bye bye.\nhangup\n");
+    assert_int_equal(world_when(w, "hangup", 1),
+                     world_when(w, "media", 1) + 480 + 300);
+    assert_int_equal(va_call_phase(w->call), VA_PHASE_ENDED);
+    assert_true(va_call_deadline(w->call, w->now) == UINT64_MAX);
+}
+
+/* The model may decide it, too; a lost mark does not hold the line forever. */
+static void test_model_hangs_up(void **state)
+{
+    static const char *const hears[] = {"Enough.", NULL};
+    static const char *const replies[] = {"So be it.$", NULL};
+    world_t *w = *state;
+
+    w->hears = hears;
+    w->replies = replies;
+    w->conf.greeting.len = 0;
+    w->lose_marks = true;
+    w->quiet_line = true;
+    world_begin(w);
+    world_talk(w, w->start + 1000, 600);
+    world_until(w, 9000);
+    assert_int_equal(world_when(w, "hangup", 1),
+                     world_when(w, "media", 1) + 540 + VA_PLAYOUT_GRACE_MS);
+}
+
+static void test_farewell_interrupted(void **state)
+{
+    static const char *const hears[] = {"Goodbye.", "One more thing.", NULL};
+    static const char *const replies[] = {"Goodbye and have a nice day.",
+                                          "Which one?", NULL};
+    world_t *w = *state;
+
+    w->hears = hears;
+    w->replies = replies;
+    w->conf.greeting.len = 0;
+    world_begin(w);
+    world_talk(w, w->start + 1000, 600);
+    world_talk(w, w->start + 3300, 600);
+    world_until(w, 20000);
+    assert_false(w->ended);
+    assert_int_equal(world_count(w, "clear"), 1);
+    assert_int_equal(world_count(w, "spoke Which one?"), 1);
+    assert_int_equal(world_count(w, "hangup"), 0);
+}
+
+static void test_keys(void **state)
+{
+    static const char *const replies[] = {"Thank you.", "Right.", NULL};
+    world_t *w = *state;
+
+    w->replies = replies;
+    world_begin(w);
+    world_until(w, 500);
+    va_call_dtmf(w->call, '1', w->now); /* interrupts */
+    world_until(w, 700);
+    va_call_dtmf(w->call, '2', w->now);
+    world_until(w, 6000);
+    world_expect(w, "speak 1 Hello there.\n"
+                    "media 800\nmark g1:1\nmedia 4960\nmark g1:2\n"
+                    "clear\nspoke cut Hello\n"
+                    "heard 12\nask 2\nspeak 3 Thank you.\n"
+                    "media 800\nmark g2:1\nmedia 4000\nmark g2:2\n"
+                    "spoke Thank you.\n");
+    assert_int_equal(world_when(w, "heard", 1), 2700);
+    world_turn(w, 1, VA_ROLE_USER, "12", false);
+    /* The number sign ends an entry at once, and is a key when alone. */
+    va_call_dtmf(w->call, '7', w->now);
+    va_call_dtmf(w->call, '#', w->now);
+    assert_int_equal(world_count(w, "heard 7"), 1);
+    world_until(w, 9000);
+    va_call_dtmf(w->call, '#', w->now);
+    assert_int_equal(world_count(w, "heard #"), 0);
+    world_until(w, 12000);
+    assert_int_equal(world_count(w, "heard #"), 1);
+}
+
+static void test_many_keys(void **state)
+{
+    world_t *w = *state;
+
+    w->conf.greeting.len = 0;
+    world_begin(w);
+    for (int i = 0; i < 40; i++) {
+        va_call_dtmf(w->call, (char)('0' + i % 10), w->now);
+    }
+    world_until(w, 3000);
+    assert_int_equal(world_count(w, "heard 01234567890123456789012345678901"),
+                     1);
+    assert_int_equal(world_count(w, "heard 23456789\n"), 1);
+}
+
+/* A key while the recogniser works, whose answer comes before the entry is
+   over: one turn at a time, and no request is lost. */
+static void test_keys_and_words(void **state)
+{
+    static const char *const hears[] = {"My number is", NULL};
+    static const char *const replies[] = {"Go ahead, I am all ears now.",
+                                          "Thanks.", NULL};
+    world_t *w = *state;
+
+    w->hears = hears;
+    w->replies = replies;
+    w->conf.greeting.len = 0;
+    world_begin(w);
+    world_talk(w, w->start + 1000, 600);
+    world_until(w, 2200);
+    va_call_dtmf(w->call, '5', w->now);
+    world_until(w, 9000);
+    world_expect(w, "transcribe 1\nheard My number is\nask 2\n"
+                    "speak 3 Go ahead, I am all ears now.\n"
+                    "media 800\nmark g1:1\nmedia 12640\nmark g1:2\n"
+                    "clear\nspoke cut Go ahead, I am all ears\n"
+                    "heard 5\nask 4\nspeak 5 Thanks.\n"
+                    "media 800\nmark g2:1\nmedia 2560\nmark g2:2\n"
+                    "spoke Thanks.\n");
+}
+
+static void test_interrupt(void **state)
+{
+    world_t *w = *state;
+
+    world_begin(w);
+    world_until(w, 500);
+    va_call_interrupt(w->call, w->now);
+    va_call_interrupt(w->call, w->now);
+    world_until(w, 2000);
+    world_expect(w, "speak 1 Hello there.\n"
+                    "media 800\nmark g1:1\nmedia 4960\nmark g1:2\n"
+                    "clear\nspoke cut Hello\n");
+}
+
+static void test_say(void **state)
+{
+    world_t *w = *state;
+
+    world_begin(w);
+    world_until(w, 500);
+    va_call_say(w->call, VA_STR("We close. Bye."), true, w->now);
+    world_until(w, 5000);
+    world_expect(w, "speak 1 Hello there.\n"
+                    "media 800\nmark g1:1\nmedia 4960\nmark g1:2\n"
+                    "clear\nspoke cut Hello\n"
+                    "speak 2 We close.\nspeak 3 Bye.\n"
+                    "media 800\nmark g2:1\nmedia 3520\nmark g2:2\nresume 3\n"
+                    "media 1920\nmark g2:3\n"
+                    "spoke We close. Bye.\nhangup\n");
+}
+
+/* At every stage of a turn; no request may be lost. */
+static void test_say_at_any_time(void **state)
+{
+    static const char *const hears[] = {"Hello?", "Hello?", "Hello?", NULL};
+    static const char *const replies[] = {"Hi.", "Hi.", "Hi.", NULL};
+    world_t *w = *state;
+
+    for (uint64_t at = 0; at < 4000; at += 70) {
+        world_free(w);
+        world_init(w);
+        w->hears = hears;
+        w->replies = replies;
+        w->late = at % 140 == 0;
+        world_begin(w);
+        world_talk(w, w->start + 1000, 600);
+        world_until(w, at);
+        va_call_say(w->call, VA_STR("Now hear this."), false, w->now);
+        world_until(w, at + 20000);
+        for (uint32_t i = 1; i <= w->request_count; i++) {
+            assert_false(w->requests[i].open);
+        }
+        if (at > 1700) {
+            assert_int_equal(world_count(w, "spoke Now hear this."), 1);
+        }
+    }
+}
+
+static void test_restored(void **state)
+{
+    static const char *const hears[] = {"Where were we?", NULL};
+    world_t *w = *state;
+
+    w->conf.greeting.len = 0;
+    w->hears = hears;
+    w->call = va_call_new(&w->conf, world_act, w);
+    va_call_restore(w->call, VA_ROLE_ASSISTANT, VA_STR("Hello."));
+    va_call_restore(w->call, VA_ROLE_USER, VA_STR("Hi."));
+    va_call_restore(w->call, VA_ROLE_ASSISTANT, VA_STR("Yes?"));
+    va_call_start(w->call, w->now);
+    va_call_start(w->call, w->now);
+    world_talk(w, w->start + 1000, 600);
+    world_until(w, 3000);
+    world_expect(w, "transcribe 1\nheard Where were we?\nask 2\n");
+    world_turn(w, 3, VA_ROLE_USER, "Where were we?", false);
+}
+
+/* One who talks longer than an utterance may be loses nothing of it. */
+static void test_monologue(void **state)
+{
+    static const char *const hears[] = {"One", "two", "three.", NULL};
+    static const char *const replies[] = {"I see.", NULL};
+    world_t *w = *state;
+
+    w->hears = hears;
+    w->replies = replies;
+    w->conf.greeting.len = 0;
+    w->stt_ms = 1500;
+    world_begin(w);
+    world_talk(w, w->start + 1000, 25000);
+    world_until(w, 40000);
+    world_expect(w, "transcribe 1\nheard One\n"
+                    "transcribe 2\nheard two\n"
+                    "transcribe 3\nheard three.\n"
+                    "ask 4\nspeak 5 I see.\n"
+                    "media 800\nmark g1:1\nmedia 2080\nmark g1:2\n"
+                    "spoke I see.\n");
+    world_turn(w, 0, VA_ROLE_USER, "One two three.", false);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    static const struct CMUnitTest tests[] = {
+        TEST(test_greeting),
+        TEST(test_turn),
+        TEST(test_two_turns),
+        TEST(test_pacing),
+        TEST(test_interrupted_greeting),
+        TEST(test_interrupted_sentence),
+        TEST(test_interrupted_after_synthesis),
+        TEST(test_interrupted_at_the_end),
+        TEST(test_interrupted_without_marks),
+        TEST(test_interrupted_thinking),
+        TEST(test_going_on_transcribing),
+        TEST(test_going_on_no_barge_in),
+        TEST(test_noise_while_speaking),
+        TEST(test_overlap_at_the_end),
+        TEST(test_barge_in_off),
+        TEST(test_barge_in_below_min_speech),
+        TEST(test_caller_first),
+        TEST(test_goodbye),
+        TEST(test_model_hangs_up),
+        TEST(test_farewell_interrupted),
+        TEST(test_keys),
+        TEST(test_many_keys),
+        TEST(test_keys_and_words),
+        TEST(test_interrupt),
+        TEST(test_say),
+        TEST(test_say_at_any_time),
+        TEST(test_restored),
+        TEST(test_monologue),
+    };
+
+    return cmocka_run_group_tests_name("call", tests, NULL, NULL) != 0;
+}
