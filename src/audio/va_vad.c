@@ -100,6 +100,7 @@ bool va_vad_frame(va_vad_t *v, const int16_t pcm[VA_FRAME])
     va_vad_features_frame(&v->features, pcm, features);
     logit = think(v, features);
     v->score = va_vad_sigmoid(logit);
+    v->score = v->score > 1.0f ? 1.0f : v->score < 0.0f ? 0.0f : v->score;
     v->talking = logit > (v->talking ? VAD_STAY : VAD_START);
     return v->talking;
 }

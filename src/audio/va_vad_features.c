@@ -49,22 +49,30 @@ void va_vad_features_init(va_vad_features_t *f)
     f->level = -100.0f;
 }
 
-/* Second-order Butterworth high-pass at 130 Hz: no rumble, less hum. */
-static void high_pass(va_vad_features_t *f, const int16_t *pcm, float *y)
+/*
+ * Second-order Butterworth high-pass at 130 Hz: no rumble, less hum.  Written
+ * so that only one product and one sum wait for the sample before.
+ */
+static void high_pass(va_vad_features_t *f, const int16_t *pcm, float *out)
 {
-    float z1 = f->z1, z2 = f->z2;
+    float x1 = f->x1, x2 = f->x2, y1 = f->y1, y2 = f->y2;
 
     for (int i = 0; i < VA_FRAME; i++) {
-        float in = pcm[i];
-        float out = 0.930346f * in + z1;
+        float x = pcm[i];
+        float y = 1.855834f * y1 +
+                  (0.930346f * (x + x2) - 1.860692f * x1 - 0.865549f * y2);
 
-        z1 = 1.855834f * out - 1.860692f * in + z2;
-        z2 = 0.930346f * in - 0.865549f * out;
-        y[i] = out;
+        x2 = x1;
+        x1 = x;
+        y2 = y1;
+        y1 = y;
+        out[i] = y;
     }
+    f->x1 = x1;
+    f->x2 = x2;
     /* Numbers too small for full precision are slow to add. */
-    f->z1 = z1 * z1 < 1e-12f ? 0.0f : z1;
-    f->z2 = z2 * z2 < 1e-12f ? 0.0f : z2;
+    f->y1 = y1 * y1 < 1e-12f ? 0.0f : y1;
+    f->y2 = y2 * y2 < 1e-12f ? 0.0f : y2;
 }
 
 static float sum_of_squares(const float *x, int n)
@@ -191,8 +199,8 @@ static void find_shape(shape_t *s, const float window[VA_VAD_WINDOW])
     find_flatness(s);
     find_pitch(s);
     s->rise =
-        decibel((sum_of_squares(window + VA_VAD_WINDOW - 80, 80) + 80.0f) /
-                (sum_of_squares(window + VA_VAD_WINDOW - 160, 80) + 80.0f));
+        decibel((sum_of_squares(&window[VA_VAD_WINDOW - 80], 80) + 80.0f) /
+                (sum_of_squares(&window[VA_VAD_WINDOW - 160], 80) + 80.0f));
 }
 
 /* The shape of digital silence, without the work. */
@@ -291,7 +299,7 @@ void va_vad_features_frame(va_vad_features_t *f, const int16_t pcm[VA_FRAME],
     memcpy(window, f->tail, sizeof(f->tail));
     if (most <= QUIET) {
         memset(window + old, 0, VA_FRAME * sizeof(window[0]));
-        f->z1 = f->z2 = 0.0f;
+        f->x1 = f->x2 = f->y1 = f->y2 = 0.0f;
         silent_shape(&s);
     } else {
         high_pass(f, pcm, window + old);

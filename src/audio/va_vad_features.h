@@ -19,10 +19,10 @@
 /* The memory of one stream's features. */
 typedef struct {
     float tail[VA_VAD_WINDOW - VA_FRAME]; /* end of the last frame, filtered */
-    float z1, z2;                         /* high-pass filter */
-    float floor[VA_VAD_BANDS];            /* noise floor, dB */
-    float prev[VA_VAD_BANDS];             /* last band energies, dB */
-    float cur[VA_VAD_BANDS];              /* minimum of the running block */
+    float x1, x2, y1, y2;      /* last samples into and out of the high-pass */
+    float floor[VA_VAD_BANDS]; /* noise floor, dB */
+    float prev[VA_VAD_BANDS];  /* last band energies, dB */
+    float cur[VA_VAD_BANDS];   /* minimum of the running block */
     float minima[VA_VAD_BLOCKS][VA_VAD_BANDS];
     float peak;     /* level of the loudest talker, dB, sinks slowly */
     float level;    /* energy of the last frame, dBFS */

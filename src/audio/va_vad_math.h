@@ -72,7 +72,10 @@ static inline float va_vad_log2(float x)
     return va_v4_log2(va_v4_splat(x))[0];
 }
 
-/* A rational hyperbolic tangent: exactly -1 and 1 from -3 and 3 on. */
+/*
+ * A rational hyperbolic tangent, flat from -3 and 3 on; its size exceeds 1 by
+ * a rounding error at the most.
+ */
 static inline float va_vad_tanh(float x)
 {
     float x2;

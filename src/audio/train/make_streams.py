@@ -24,7 +24,7 @@ import numpy as np
 
 import noises
 import voices
-from noises import decibel
+from noises import decibel, filtered
 
 RATE, FRAME = 8000, 160
 TRAINED = ("june", "carlo", "librivox", "cards", "kal", "awb", "rms", "slt")
@@ -69,6 +69,12 @@ class Studio:
                 options.root, MOH, name + ".wav"))
             self.music.append(voices.resample(x, rate, RATE))
 
+    def speaker(self, rnd, avoid=None):
+        """Whoever has more recordings is heard more, but not as much more."""
+        names = [s for s in self.voices if s != avoid] or list(self.voices)
+        return rnd.choices(
+            names, [len(self.voices[s]) ** 0.5 for s in names])[0]
+
     def clip(self, rnd, speaker, factor, longest=9.0):
         pool = [c for c in self.voices[speaker]
                 if (c.spans[-1][1] - c.spans[0][0]) < longest * RATE]
@@ -78,14 +84,13 @@ class Studio:
     def talkers(self, rnd, n, count, avoid):
         """Several people at once, each at the same level."""
         out = np.zeros(n)
-        names = [s for s in self.voices if s != avoid] or list(self.voices)
         for _ in range(count):
             at = -rnd.randrange(0, RATE)
-            speaker = rnd.choice(names)
+            speaker = self.speaker(rnd, avoid)
             factor = self.factor(rnd)
             while at < n:
                 if rnd.random() < 0.3:
-                    speaker = rnd.choice(names)
+                    speaker = self.speaker(rnd, avoid)
                 c = self.clip(rnd, speaker, factor)
                 x = c.x[c.spans[0][0]:c.spans[-1][1]] * (1000.0 / c.rms)
                 low, high = max(0, -at), min(len(x), n - at)
@@ -101,12 +106,14 @@ class Studio:
         return round(rnd.uniform(0.78, 1.26), 2)
 
     def microphone(self, rnd, x):
-        """Another microphone, another room: a smooth change of spectrum."""
+        """Another throat, microphone and room: other spectra, same words."""
         if self.plain:
             return x
         knots = (0, 200, 400, 800, 1400, 2200, 3000, 4000)
         size = rnd.uniform(0, 9)
         gains = [rnd.uniform(-size, size) for _ in knots]
+        if rnd.random() < 0.6:
+            x = voices.warp(x, rnd.uniform(0.82, 1.2))
         x = filtered(x, lambda f: decibel(np.interp(f, knots, gains)))
         if rnd.random() < 0.2:
             x = x + noises.reverberate(
@@ -118,7 +125,7 @@ def place_speech(studio, rnd, level, seconds):
     """Return samples, utterances [(begin, end, spans)] and the speaker."""
     n = int(seconds * RATE) // FRAME * FRAME
     out, utterances = np.zeros(n), []
-    speaker = rnd.choice(list(studio.voices))
+    speaker = studio.speaker(rnd)
     factor = studio.factor(rnd)
     at = int(rnd.choice([0.1, 0.3, 0.8, 1.5, 2.5, rnd.uniform(0, 4)]) * RATE)
     while True:
@@ -195,11 +202,6 @@ def sox(x, *arguments):
     return np.frombuffer(back, "<i2").astype(float)
 
 
-def filtered(x, gain):
-    f = np.fft.rfftfreq(len(x), 1.0 / RATE)
-    return np.fft.irfft(np.fft.rfft(x) * gain(f), len(x))
-
-
 def channel(x, kind, rnd):
     """Return the mu-law bytes that come out of a kind of line."""
     n = len(x)
@@ -241,8 +243,10 @@ def condition(rnd, alone, index):
     step = rnd.choice((10, 15, 25)) if rnd.random() < 0.12 else 0
     if alone:
         level = {"babble": round(rnd.uniform(-45, -24)),
-                 "echo": round(rnd.uniform(-62, -48)),
-                 "silence": -90}.get(kind, round(rnd.uniform(-65, -12)))
+                 "echo": round(rnd.uniform(-62, -45)),
+                 "silence": -90}.get(kind, round(
+                     rnd.uniform(-45, -5) if kind in BURSTS
+                     else rnd.uniform(-65, -12)))
     return kind, level, snr, step
 
 
@@ -301,13 +305,15 @@ def main():
     options.music = [m for m in options.music.split(",") if m]
     os.makedirs(os.path.join(options.out, "audio"), exist_ok=True)
     studio = Studio(options)
-    with open(os.path.join(options.out, "labels.tsv"), "w") as labels:
+    path = os.path.join(options.out, "labels.tsv")
+    with open(path + ".new", "w") as labels:
         for k in range(options.count):
             write(options.out, labels, "s%05d" % k,
                   make_stream(studio, options.seed, k, False))
-        for k in range(options.count // 3):
-            write(options.out, labels, "n%05d" % k,
-                  make_stream(studio, options.seed, k, True))
+            if k % 3 == 2:
+                write(options.out, labels, "n%05d" % (k // 3),
+                      make_stream(studio, options.seed, k // 3, True))
+    os.rename(path + ".new", path)
 
 
 main()

@@ -9,7 +9,7 @@
 #include "../va_vad_features.h"
 
 #define INPUTS VA_VAD_FEATURES
-#define HIDDEN 32
+#define HIDDEN 16
 #define UNITS 32
 #define GATES (3 * UNITS)
 #define LANES 32

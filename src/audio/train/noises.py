@@ -26,11 +26,23 @@ def to_level(x, level):
     return x * (32768 * decibel(level) / rms) if rms > 0 else x
 
 
+def quick_size(n):
+    """A size of at least n whose transform is fast."""
+    size = 1 << max(8, (n - 1).bit_length())
+    return size * 3 // 4 if n <= size * 3 // 4 else size
+
+
+def filtered(x, gain):
+    """Multiply the spectrum by gain(frequencies)."""
+    size = quick_size(len(x) + RATE // 10)
+    f = np.fft.rfftfreq(size, 1.0 / RATE)
+    return np.fft.irfft(np.fft.rfft(x, size) * gain(f), size)[:len(x)]
+
+
 def coloured(rng, n, shape):
     """Gaussian noise whose spectrum is shape(frequencies)."""
-    f = np.fft.rfftfreq(n, 1.0 / RATE)
-    spectrum = np.fft.rfft(rng.standard_normal(n)) * shape(np.maximum(f, 20.0))
-    return np.fft.irfft(spectrum, n)
+    x = rng.standard_normal(quick_size(n))
+    return filtered(x, lambda f: shape(np.maximum(f, 20.0)))[:n]
 
 
 def slow(rng, n, seconds, low, high):
@@ -125,7 +137,7 @@ def reverberate(rng, x):
     m = int(rng.uniform(0.1, 0.35) * RATE)
     tail = rng.standard_normal(m) * np.exp(-6.9 * np.arange(m) / m)
     tail *= decibel(rng.uniform(-22, -10)) / np.sqrt(np.sum(tail ** 2))
-    size = len(x) + m
+    size = quick_size(len(x) + m)
     y = np.fft.irfft(np.fft.rfft(x, size) * np.fft.rfft(tail, size), size)
     return y[:len(x)]
 
@@ -141,7 +153,14 @@ def beep(out, at, seconds, tones, rng=None):
 
 
 def dtmf(rng, n):
+    """Keys as people press them, or one key again and again."""
     out = np.zeros(n)
+    if rng.random() < 0.35:
+        key = (rng.choice(DTMF_ROWS), rng.choice(DTMF_COLUMNS))
+        on, off = rng.uniform(0.05, 0.4), rng.uniform(0.05, 1.0)
+        for at in range(0, n, int((on + off) * RATE)):
+            beep(out, at, on, key)
+        return out
     at = int(rng.uniform(0.2, 1.5) * RATE)
     while at < n:
         for _ in range(rng.integers(1, 7)):

@@ -17,6 +17,8 @@
 #include "net.h"
 
 #define LEARN 3e-3
+#define HIDE 0.15  /* share of the inputs that are hidden */
+#define SHIFT 0.6f /* largest shift, in deviations */
 #define FRAME_SAMPLES ((long)VA_FRAME)
 #define MS 8 /* samples of a millisecond */
 
@@ -37,6 +39,14 @@ typedef struct {
     size_t sequence, frame; /* what the lane reads next */
 } lane_t;
 
+/*
+ * What is done to a lane's inputs so that the few voices at hand are not learnt
+ * by heart: some are hidden, all are shifted.
+ */
+typedef struct {
+    float factor[INPUTS], shift[INPUTS];
+} blur_t;
+
 static uint64_t seed = 1;
 
 /* A generator of the linear congruential kind, scrambled (PCG). */
@@ -54,6 +64,17 @@ static uint32_t draw(void)
 static float draw_even(float size)
 {
     return size * ((float)draw() * 0x1p-31f - 1.0f);
+}
+
+static blur_t draw_blur(void)
+{
+    blur_t b;
+
+    for (int i = 0; i < INPUTS; i++) {
+        b.factor[i] = draw() < HIDE * 0x1p32 ? 0.0f : 1.0f;
+        b.shift[i] = draw_even(SHIFT) * b.factor[i];
+    }
+    return b;
 }
 
 static void *need(void *p)
@@ -198,6 +219,8 @@ static void load_steps(const corpus_t *c, step_t *steps, lane_t *lanes,
                        const size_t *order, size_t *next)
 {
     for (int l = 0; l < LANES; l++) {
+        blur_t blur = draw_blur();
+
         for (int t = 0; t < STEPS; t++) {
             lane_t *lane = &lanes[l];
             const sequence_t *q = &c->list[lane->sequence];
@@ -208,7 +231,8 @@ static void load_steps(const corpus_t *c, step_t *steps, lane_t *lanes,
                 q = &c->list[lane->sequence];
             }
             for (int i = 0; i < INPUTS; i++) {
-                steps[t].x[i][l] = q->x[lane->frame][i];
+                steps[t].x[i][l] =
+                    q->x[lane->frame][i] * blur.factor[i] + blur.shift[i];
             }
             steps[t].target[l] = q->target[lane->frame];
             steps[t].weight[l] = q->weight[lane->frame];

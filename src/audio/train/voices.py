@@ -73,6 +73,34 @@ def resample(x, old, new):
     return np.fft.irfft(spectrum, count) * (count / len(x))
 
 
+def warp(x, factor):
+    """Another vocal tract: stretch the spectrum's envelope, keep the pitch."""
+    size, hop, smooth = 256, 64, 22
+    window = 0.5 - 0.5 * np.cos(2 * np.pi * (np.arange(size) + 0.5) / size)
+    count = len(x) // hop + 4
+    padded = np.pad(x, (size - hop, (count + 4) * hop - len(x)))
+    at = np.arange(count)[:, None] * hop + np.arange(size)
+    spectrum = np.fft.rfft(padded[at] * window, axis=1)
+    cepstrum = np.fft.irfft(np.log(np.abs(spectrum) + 1.0), axis=1)
+    cepstrum[:, smooth:size - smooth + 1] = 0.0
+    envelope = np.fft.rfft(cepstrum, axis=1).real
+    bins = np.arange(size // 2 + 1)
+    source = np.clip(bins * factor, 0, size // 2)
+    low = np.minimum(source.astype(int), size // 2 - 1)
+    part = source - low
+    moved = envelope[:, low] * (1 - part) + envelope[:, low + 1] * part
+    spectrum *= np.exp(np.clip(moved - envelope, -2.5, 2.5))
+    frames = np.fft.irfft(spectrum, axis=1) * window
+    out = np.zeros(len(padded))
+    for k in range(size // hop):
+        part = np.zeros(len(padded))
+        block = frames[k::size // hop]
+        start = k * hop
+        part[start:start + block.size] = block.reshape(-1)[:len(part) - start]
+        out += part
+    return out[size - hop:size - hop + len(x)] / 1.5
+
+
 def levels(x):
     """Level in dB below full scale every HOP samples, over 20 ms."""
     total = np.concatenate([[0.0], np.cumsum(x * x)])
