@@ -105,9 +105,32 @@ static va_hear_t va_listener_end(va_listener_t *l)
     l->talking = false;
     l->window = 0;
     if (l->utterance.len > keep) {
+        /* The caller may just be going on: what is cut off is what comes
+           before that, unless newer frames do already. */
+        if (l->ring_len == 0) {
+            for (size_t at = keep; at < l->utterance.len; at += VA_FRAME) {
+                va_ring_put(l, (const uint8_t *)l->utterance.data + at);
+            }
+        }
         l->utterance.len = keep;
+        l->utterance.data[keep] = '\0';
     }
     return VA_HEAR_END;
+}
+
+/* Stores a frame of the utterance; of a long pause only the first part, and
+   what turns out to come before the voice that ends it. */
+static void va_listener_store(va_listener_t *l, const uint8_t *ulaw,
+                              bool confirmed)
+{
+    if (l->silence_ms >= VA_PAUSE_MS) {
+        va_ring_put(l, ulaw);
+        if (confirmed) {
+            va_ring_take(l);
+        }
+    } else {
+        va_buf_append(&l->utterance, ulaw, VA_FRAME);
+    }
 }
 
 va_hear_t va_listener_frame(va_listener_t *l, const uint8_t ulaw[VA_FRAME],
@@ -115,6 +138,7 @@ va_hear_t va_listener_frame(va_listener_t *l, const uint8_t ulaw[VA_FRAME],
 {
     int16_t pcm[VA_FRAME];
     bool voiced;
+    bool confirmed;
 
     va_ulaw_decode(pcm, ulaw, VA_FRAME);
     voiced = va_vad_frame(l->vad, pcm);
@@ -128,15 +152,14 @@ va_hear_t va_listener_frame(va_listener_t *l, const uint8_t ulaw[VA_FRAME],
         l->voice_end = now_ms;
         return VA_HEAR_BEGIN;
     }
+    /* A single voiced frame in silence is a click, not the caller going on. */
+    confirmed = voiced && va_window_count(l) >= VA_ONSET_NEED;
+    va_listener_store(l, ulaw, confirmed);
     l->length_ms += VA_FRAME_MS;
-    if (l->silence_ms < VA_PAUSE_MS || voiced) {
-        va_buf_append(&l->utterance, ulaw, VA_FRAME);
-    }
     if (voiced) {
         l->voiced_ms += VA_FRAME_MS;
     }
-    /* A single voiced frame in silence is a click, not the caller going on. */
-    if (voiced && va_window_count(l) >= VA_ONSET_NEED) {
+    if (confirmed) {
         l->silence_ms = 0;
         l->voice_end = now_ms;
         l->voice_len = l->utterance.len;
