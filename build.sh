@@ -18,11 +18,11 @@ build_packages=(
     build-essential pkg-config
     nginx nginx-dev libcurl4-openssl-dev libssl-dev libyajl-dev libspeexdsp-dev
     libmicrohttpd-dev libpocketsphinx-dev libsphinxbase-dev pocketsphinx-en-us
-    flite1-dev libexpat1-dev
+    flite1-dev libexpat1-dev openssl curl
 )
 test_packages=(
     libcmocka-dev clang clang-format libclang-rt-14-dev cppcheck valgrind
-    shellcheck asterisk-core-sounds-en-wav sox curl openssl procps dpkg-dev
+    shellcheck asterisk-core-sounds-en-wav sox procps dpkg-dev
     debian-archive-keyring
 )
 

@@ -119,7 +119,8 @@ done | verdict "the module keeps to 80 columns without tabs"
 while read -r file; do
     lines=$(wc -l <"$file")
     [ "$lines" -le 800 ] || echo "# $file has $lines lines, more than 800"
-done < <(grep -E '\.([ch]|sh|p[lm]|t|js)$' "$build/files")
+done < <(grep -E '\.([ch]|sh|p[lm]|t|js)$' "$build/files" |
+    grep -v '_weights\.h$')
 
 echo "1..$checks"
 exit $failed
