@@ -6,7 +6,7 @@
 
 
 #define NGX_HTTP_VOICEAI_ZONE_MAGIC    0x56414931
-#define NGX_HTTP_VOICEAI_ZONE_LAYOUT   1
+#define NGX_HTTP_VOICEAI_ZONE_LAYOUT   2
 
 
 typedef struct {
@@ -30,6 +30,9 @@ typedef struct {
     ngx_uint_t                  taken;
     ngx_uint_t                  streaming;
     ngx_uint_t                  refused;
+
+    u_char                      secret[NGX_HTTP_VOICEAI_NAME_LEN];
+    ngx_http_voiceai_worker_t   workers[NGX_HTTP_VOICEAI_WORKERS];
 } ngx_http_voiceai_zone_sh_t;
 
 
@@ -186,6 +189,10 @@ ngx_http_voiceai_zone_slots(ngx_shm_zone_t *zone)
         return NGX_ERROR;
     }
 
+    if (RAND_bytes(sh->secret, sizeof(sh->secret)) != 1) {
+        return NGX_ERROR;
+    }
+
     room = shpool->pfree * ngx_pagesize;
     n = room / sizeof(ngx_http_voiceai_slot_t);
 
@@ -316,16 +323,48 @@ ngx_http_voiceai_zone_orphan(ngx_http_voiceai_record_t *rec)
 }
 
 
+static ngx_http_voiceai_worker_t *
+ngx_http_voiceai_zone_worker(ngx_http_voiceai_zone_sh_t *sh, ngx_pid_t pid)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < NGX_HTTP_VOICEAI_WORKERS; i++) {
+        if (sh->workers[i].pid == pid) {
+            return &sh->workers[i];
+        }
+    }
+
+    return NULL;
+}
+
+
+static void
+ngx_http_voiceai_zone_count(ngx_http_voiceai_zone_sh_t *sh, ngx_pid_t pid,
+    ngx_int_t change)
+{
+    ngx_http_voiceai_worker_t  *worker;
+
+    worker = ngx_http_voiceai_zone_worker(sh, pid);
+
+    if (worker) {
+        worker->calls += change;
+    }
+}
+
+
 static void
 ngx_http_voiceai_zone_state(ngx_http_voiceai_zone_sh_t *sh,
     ngx_http_voiceai_record_t *rec, ngx_http_voiceai_state_e state)
 {
     if (rec->state == NGX_HTTP_VOICEAI_STREAMING) {
         sh->streaming--;
+        ngx_http_voiceai_zone_count(sh, rec->owner, -1);
     }
 
     if (state == NGX_HTTP_VOICEAI_STREAMING) {
         sh->streaming++;
+        rec->owner = ngx_pid;
+        ngx_http_voiceai_zone_count(sh, rec->owner, 1);
     }
 
     rec->state = state;
@@ -387,12 +426,8 @@ ngx_http_voiceai_zone_take(ngx_http_voiceai_zone_sh_t *sh)
             continue;
         }
 
-        if (slot->record.state == NGX_HTTP_VOICEAI_STREAMING) {
-            sh->streaming--;
-        }
-
         ngx_rbtree_delete(&sh->tree, &slot->node);
-        slot->record.state = NGX_HTTP_VOICEAI_FREE;
+        ngx_http_voiceai_zone_state(sh, &slot->record, NGX_HTTP_VOICEAI_FREE);
         ngx_queue_insert_head(&sh->free, q);
         sh->taken--;
 
@@ -421,6 +456,65 @@ ngx_http_voiceai_zone_touch(ngx_http_voiceai_zone_sh_t *sh,
 
     ngx_queue_remove(&slot->queue);
     ngx_queue_insert_tail(&sh->used, &slot->queue);
+}
+
+
+/* The mailbox of the owner goes into the record. */
+
+static void
+ngx_http_voiceai_zone_wake(ngx_http_voiceai_zone_sh_t *sh,
+    ngx_http_voiceai_record_t *rec)
+{
+    ngx_http_voiceai_worker_t  *worker;
+
+    worker = ngx_http_voiceai_zone_worker(sh, rec->owner);
+
+    if (worker) {
+        ngx_memcpy(rec->wake, worker->name, sizeof(rec->wake));
+
+    } else {
+        ngx_memzero(rec->wake, sizeof(rec->wake));
+    }
+}
+
+
+static void
+ngx_http_voiceai_zone_copy(ngx_http_voiceai_record_t *to,
+    ngx_http_voiceai_record_t *from, ngx_uint_t what)
+{
+    if (what & NGX_HTTP_VOICEAI_STORE_STATUS) {
+        to->status = from->status;
+        to->sequence = from->sequence;
+        to->answered_by = from->answered_by;
+    }
+
+    if (what & NGX_HTTP_VOICEAI_STORE_TURNS) {
+        to->phase = from->phase;
+        to->turns = from->turns;
+        to->interruptions = from->interruptions;
+        to->failures = from->failures;
+        to->latency = from->latency;
+        ngx_http_voiceai_set(to, history, from->history, from->history_len);
+    }
+
+    if (what & NGX_HTTP_VOICEAI_STORE_NEXT) {
+        to->hangup = from->hangup;
+        ngx_http_voiceai_set(to, say, from->say, from->say_len);
+        ngx_http_voiceai_set(to, transfer, from->transfer,
+                             from->transfer_len);
+    }
+
+    if (what & NGX_HTTP_VOICEAI_STORE_OPTIONS) {
+        to->gather = from->gather;
+        ngx_http_voiceai_set(to, message, from->message, from->message_len);
+        ngx_http_voiceai_set(to, prompt, from->prompt, from->prompt_len);
+        ngx_http_voiceai_set(to, voice, from->voice, from->voice_len);
+        ngx_http_voiceai_set(to, params, from->params, from->params_len);
+    }
+
+    if (what & NGX_HTTP_VOICEAI_STORE_RECOVERED) {
+        to->recovered = from->recovered;
+    }
 }
 
 
@@ -525,8 +619,11 @@ ngx_http_voiceai_zone_attach(ngx_shm_zone_t *zone,
 
     ngx_http_voiceai_zone_state(ctx->sh, &slot->record,
                                 NGX_HTTP_VOICEAI_STREAMING);
-    slot->record.owner = ngx_pid;
     slot->record.connects++;
+    slot->record.recovered = 0;
+    slot->record.hangup = 0;
+    slot->record.transfer_len = 0;
+    ngx_http_voiceai_zone_wake(ctx->sh, &slot->record);
     ngx_http_voiceai_set(&slot->record, stream_sid, stream_sid->data,
                          stream_sid->len);
     ngx_http_voiceai_zone_touch(ctx->sh, slot);
@@ -569,10 +666,9 @@ ngx_http_voiceai_zone_detach(ngx_shm_zone_t *zone,
                == 0)
         {
             ngx_http_voiceai_zone_state(ctx->sh, shared, rec->state);
-            shared->hangup = rec->hangup;
-            ngx_http_voiceai_set(shared, say, rec->say, rec->say_len);
-            ngx_http_voiceai_set(shared, history, rec->history,
-                                 rec->history_len);
+            ngx_http_voiceai_zone_copy(shared, rec,
+                                       NGX_HTTP_VOICEAI_STORE_TURNS
+                                       |NGX_HTTP_VOICEAI_STORE_NEXT);
             ngx_http_voiceai_zone_touch(ctx->sh, slot);
         }
     }
@@ -610,6 +706,263 @@ ngx_http_voiceai_zone_find(ngx_shm_zone_t *zone,
     ngx_shmtx_unlock(&ctx->shpool->mutex);
 
     return rc;
+}
+
+
+ngx_int_t
+ngx_http_voiceai_zone_store(ngx_shm_zone_t *zone,
+    ngx_http_voiceai_record_t *rec, ngx_uint_t what)
+{
+    uint32_t                      hash;
+    ngx_int_t                     rc;
+    ngx_http_voiceai_slot_t      *slot;
+    ngx_http_voiceai_zone_ctx_t  *ctx;
+
+    ctx = zone->data;
+    hash = ngx_crc32_short(rec->sid, rec->sid_len);
+    rc = NGX_DECLINED;
+
+    ngx_shmtx_lock(&ctx->shpool->mutex);
+
+    slot = ngx_http_voiceai_zone_lookup(ctx->sh, rec, hash);
+
+    if (slot != NULL) {
+        ngx_http_voiceai_zone_copy(&slot->record, rec, what);
+
+        if ((what & NGX_HTTP_VOICEAI_STORE_STATE)
+            && slot->record.state != NGX_HTTP_VOICEAI_STREAMING
+            && rec->state != NGX_HTTP_VOICEAI_STREAMING)
+        {
+            slot->record.state = rec->state;
+        }
+
+        ngx_http_voiceai_zone_touch(ctx->sh, slot);
+        rc = NGX_OK;
+    }
+
+    ngx_shmtx_unlock(&ctx->shpool->mutex);
+
+    return rc;
+}
+
+
+/* The smallest record that is greater, in the order of the tree. */
+
+ngx_int_t
+ngx_http_voiceai_zone_next(ngx_shm_zone_t *zone,
+    ngx_http_voiceai_record_t *rec)
+{
+    uint32_t                      hash;
+    ngx_uint_t                    greater;
+    ngx_rbtree_node_t            *node, *best;
+    ngx_http_voiceai_slot_t      *slot;
+    ngx_http_voiceai_zone_ctx_t  *ctx;
+
+    ctx = zone->data;
+    hash = rec->sid_len ? ngx_crc32_short(rec->sid, rec->sid_len) : 0;
+    best = NULL;
+
+    ngx_shmtx_lock(&ctx->shpool->mutex);
+
+    node = ctx->sh->tree.root;
+
+    while (node != &ctx->sh->sentinel) {
+        slot = (ngx_http_voiceai_slot_t *) node;
+
+        if (node->key != hash) {
+            greater = (node->key > hash);
+
+        } else {
+            greater = (ngx_http_voiceai_zone_cmp(&slot->record, rec) > 0);
+        }
+
+        if (greater) {
+            best = node;
+            node = node->left;
+
+        } else {
+            node = node->right;
+        }
+    }
+
+    if (best) {
+        slot = (ngx_http_voiceai_slot_t *) best;
+        *rec = slot->record;
+    }
+
+    ngx_shmtx_unlock(&ctx->shpool->mutex);
+
+    return best ? NGX_OK : NGX_DONE;
+}
+
+
+ngx_int_t
+ngx_http_voiceai_zone_enter(ngx_shm_zone_t *zone, u_char *name)
+{
+    ngx_http_voiceai_worker_t    *worker;
+    ngx_http_voiceai_zone_ctx_t  *ctx;
+
+    ctx = zone->data;
+
+    ngx_shmtx_lock(&ctx->shpool->mutex);
+
+    worker = ngx_http_voiceai_zone_worker(ctx->sh, ngx_pid);
+
+    if (worker == NULL) {
+        worker = ngx_http_voiceai_zone_worker(ctx->sh, 0);
+    }
+
+    if (worker) {
+        ngx_memzero(worker, sizeof(ngx_http_voiceai_worker_t));
+        worker->pid = ngx_pid;
+        ngx_memcpy(worker->name, name, NGX_HTTP_VOICEAI_NAME_LEN);
+    }
+
+    ngx_shmtx_unlock(&ctx->shpool->mutex);
+
+    return worker ? NGX_OK : NGX_BUSY;
+}
+
+
+void
+ngx_http_voiceai_zone_leave(ngx_shm_zone_t *zone)
+{
+    ngx_http_voiceai_worker_t    *worker;
+    ngx_http_voiceai_zone_ctx_t  *ctx;
+
+    ctx = zone->data;
+
+    ngx_shmtx_lock(&ctx->shpool->mutex);
+
+    worker = ngx_http_voiceai_zone_worker(ctx->sh, ngx_pid);
+
+    if (worker) {
+        worker->pid = 0;
+    }
+
+    ngx_shmtx_unlock(&ctx->shpool->mutex);
+}
+
+
+void
+ngx_http_voiceai_zone_listen(ngx_shm_zone_t *zone, ngx_int_t change)
+{
+    ngx_http_voiceai_worker_t    *worker;
+    ngx_http_voiceai_zone_ctx_t  *ctx;
+
+    ctx = zone->data;
+
+    ngx_shmtx_lock(&ctx->shpool->mutex);
+
+    worker = ngx_http_voiceai_zone_worker(ctx->sh, ngx_pid);
+
+    if (worker) {
+        worker->listeners += change;
+    }
+
+    ngx_shmtx_unlock(&ctx->shpool->mutex);
+}
+
+
+ngx_uint_t
+ngx_http_voiceai_zone_workers(ngx_shm_zone_t *zone,
+    ngx_http_voiceai_worker_t *workers)
+{
+    ngx_uint_t                    i, n;
+    ngx_http_voiceai_zone_ctx_t  *ctx;
+
+    ctx = zone->data;
+    n = 0;
+
+    ngx_shmtx_lock(&ctx->shpool->mutex);
+
+    for (i = 0; i < NGX_HTTP_VOICEAI_WORKERS; i++) {
+        if (ctx->sh->workers[i].pid) {
+            workers[n++] = ctx->sh->workers[i];
+        }
+    }
+
+    ngx_shmtx_unlock(&ctx->shpool->mutex);
+
+    return n;
+}
+
+
+u_char *
+ngx_http_voiceai_zone_secret(ngx_shm_zone_t *zone)
+{
+    ngx_http_voiceai_zone_ctx_t  *ctx;
+
+    /* written once, before any worker runs */
+
+    ctx = zone->data;
+
+    return ctx->sh->secret;
+}
+
+
+ngx_uint_t
+ngx_http_voiceai_zone_reap(ngx_shm_zone_t *zone)
+{
+    ngx_uint_t                    i, n, dead;
+    ngx_pid_t                     pids[NGX_HTTP_VOICEAI_WORKERS];
+    ngx_queue_t                  *q;
+    ngx_http_voiceai_slot_t      *slot;
+    ngx_http_voiceai_worker_t     workers[NGX_HTTP_VOICEAI_WORKERS], *worker;
+    ngx_http_voiceai_zone_ctx_t  *ctx;
+
+    ctx = zone->data;
+    dead = 0;
+
+    n = ngx_http_voiceai_zone_workers(zone, workers);
+
+    for (i = 0; i < n; i++) {
+        if (kill(workers[i].pid, 0) == -1 && ngx_errno == NGX_ESRCH) {
+            pids[dead++] = workers[i].pid;
+        }
+    }
+
+    if (dead == 0) {
+        return 0;
+    }
+
+    n = 0;
+
+    ngx_shmtx_lock(&ctx->shpool->mutex);
+
+    for (i = 0; i < dead; i++) {
+        worker = ngx_http_voiceai_zone_worker(ctx->sh, pids[i]);
+
+        if (worker) {
+            worker->pid = 0;
+            n++;
+        }
+    }
+
+    for (q = ngx_queue_head(&ctx->sh->used);
+         n && q != ngx_queue_sentinel(&ctx->sh->used);
+         q = ngx_queue_next(q))
+    {
+        slot = ngx_queue_data(q, ngx_http_voiceai_slot_t, queue);
+
+        if (slot->record.state != NGX_HTTP_VOICEAI_STREAMING) {
+            continue;
+        }
+
+        for (i = 0; i < dead; i++) {
+            if (slot->record.owner == pids[i]) {
+                ngx_http_voiceai_zone_state(ctx->sh, &slot->record,
+                                            NGX_HTTP_VOICEAI_LOST);
+                slot->record.resumed = 1;
+                slot->record.updated = ngx_time();
+                break;
+            }
+        }
+    }
+
+    ngx_shmtx_unlock(&ctx->shpool->mutex);
+
+    return n;
 }
 
 

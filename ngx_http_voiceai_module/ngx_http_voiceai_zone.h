@@ -24,6 +24,12 @@
 #define NGX_HTTP_VOICEAI_PARAMS_LEN   2048
 #define NGX_HTTP_VOICEAI_SAY_LEN      1024
 #define NGX_HTTP_VOICEAI_HISTORY_LEN  4096
+#define NGX_HTTP_VOICEAI_PROMPT_LEN   4096
+#define NGX_HTTP_VOICEAI_VOICE_LEN    128
+#define NGX_HTTP_VOICEAI_NAME_LEN     16
+
+/* workers of all generations that a zone knows */
+#define NGX_HTTP_VOICEAI_WORKERS      128
 
 /* times that one call may be connected again */
 #define NGX_HTTP_VOICEAI_CONNECTS     512
@@ -57,7 +63,21 @@ typedef struct {
     ngx_uint_t                connects;   /* streams so far */
     time_t                    created;
     time_t                    updated;
+    ngx_uint_t                status;     /* va_status_t of Twilio */
+    ngx_int_t                 sequence;   /* of its last status, -1: none */
+    ngx_uint_t                answered_by;
+    ngx_uint_t                phase;      /* va_phase_t */
+    ngx_uint_t                turns;      /* of the caller, all streams */
+    ngx_uint_t                interruptions;
+    ngx_uint_t                failures;
+    ngx_msec_t                latency;    /* of the last answer */
+
     unsigned                  hangup:1;   /* after what is to be said */
+    unsigned                  gather:1;   /* no stream: TwiML only */
+    unsigned                  resumed:1;  /* came back from a loss */
+    unsigned                  recovered:1;  /* asked to come back by REST */
+
+    u_char                    wake[NGX_HTTP_VOICEAI_NAME_LEN];  /* of owner */
 
     ngx_http_voiceai_field(sid, NGX_HTTP_VOICEAI_SID_LEN);
     ngx_http_voiceai_field(account_sid, NGX_HTTP_VOICEAI_SID_LEN);
@@ -73,6 +93,14 @@ typedef struct {
     /* to be spoken by Twilio when the stream was closed for it */
     ngx_http_voiceai_field(say, NGX_HTTP_VOICEAI_SAY_LEN);
 
+    /* an outbound call's own greeting, prompt and voice */
+    ngx_http_voiceai_field(message, NGX_HTTP_VOICEAI_SAY_LEN);
+    ngx_http_voiceai_field(prompt, NGX_HTTP_VOICEAI_PROMPT_LEN);
+    ngx_http_voiceai_field(voice, NGX_HTTP_VOICEAI_VOICE_LEN);
+
+    /* number or SIP address to be transferred to when the stream ends */
+    ngx_http_voiceai_field(transfer, NGX_HTTP_VOICEAI_ADDR_LEN);
+
     /* turns, oldest first: 'U' or 'A', text, null */
     ngx_http_voiceai_field(history, NGX_HTTP_VOICEAI_HISTORY_LEN);
 } ngx_http_voiceai_record_t;
@@ -84,6 +112,17 @@ typedef struct {
     ngx_uint_t                streaming;
     ngx_uint_t                refused;    /* calls, because it was full */
 } ngx_http_voiceai_zone_stat_t;
+
+
+/* Which fields ngx_http_voiceai_zone_store() takes. */
+#define NGX_HTTP_VOICEAI_STORE_STATUS    0x0001  /* status, sequence,
+                                                    answered_by */
+#define NGX_HTTP_VOICEAI_STORE_TURNS     0x0002  /* phase, counters, history */
+#define NGX_HTTP_VOICEAI_STORE_NEXT      0x0004  /* say, transfer, hangup */
+#define NGX_HTTP_VOICEAI_STORE_OPTIONS   0x0008  /* message, prompt, voice,
+                                                    params, gather */
+#define NGX_HTTP_VOICEAI_STORE_STATE     0x0010  /* state, unless streaming */
+#define NGX_HTTP_VOICEAI_STORE_RECOVERED 0x0020
 
 
 /* Copies s into a field, cut at its size. */
@@ -137,6 +176,52 @@ void ngx_http_voiceai_zone_detach(ngx_shm_zone_t *zone,
  */
 ngx_int_t ngx_http_voiceai_zone_find(ngx_shm_zone_t *zone,
     ngx_http_voiceai_record_t *rec, ngx_uint_t take);
+
+/*
+ * Writes the fields named by `what` of rec->sid's record; updated is set.
+ * NGX_OK or NGX_DECLINED.
+ */
+ngx_int_t ngx_http_voiceai_zone_store(ngx_shm_zone_t *zone,
+    ngx_http_voiceai_record_t *rec, ngx_uint_t what);
+
+/*
+ * Copies the record that follows rec->sid (the first when sid_len is 0) in an
+ * order of the zone's own, so that a list needs no long lock.  NGX_OK or
+ * NGX_DONE.
+ */
+ngx_int_t ngx_http_voiceai_zone_next(ngx_shm_zone_t *zone,
+    ngx_http_voiceai_record_t *rec);
+
+/*
+ * Workers that use the zone: each enters itself with the name of its mailbox
+ * and leaves at its end.
+ */
+typedef struct {
+    ngx_pid_t                 pid;        /* 0: free */
+    ngx_uint_t                calls;      /* streams it has */
+    ngx_uint_t                listeners;  /* of events */
+    ngx_uint_t                exiting;
+    u_char                    name[NGX_HTTP_VOICEAI_NAME_LEN];
+} ngx_http_voiceai_worker_t;
+
+ngx_int_t ngx_http_voiceai_zone_enter(ngx_shm_zone_t *zone, u_char *name);
+void ngx_http_voiceai_zone_leave(ngx_shm_zone_t *zone);
+
+/* Adds to the number of this worker's listeners. */
+void ngx_http_voiceai_zone_listen(ngx_shm_zone_t *zone, ngx_int_t change);
+
+/* Copies the table; returns how many entries are in use. */
+ngx_uint_t ngx_http_voiceai_zone_workers(ngx_shm_zone_t *zone,
+    ngx_http_voiceai_worker_t *workers);
+
+/* The secret that messages between workers carry, 16 bytes. */
+u_char *ngx_http_voiceai_zone_secret(ngx_shm_zone_t *zone);
+
+/*
+ * Removes workers that died without leaving and marks their streams as lost.
+ * Returns how many workers were removed.
+ */
+ngx_uint_t ngx_http_voiceai_zone_reap(ngx_shm_zone_t *zone);
 
 void ngx_http_voiceai_zone_stat(ngx_shm_zone_t *zone,
     ngx_http_voiceai_zone_stat_t *stat);
