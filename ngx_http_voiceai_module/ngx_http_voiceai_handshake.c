@@ -79,8 +79,8 @@ ngx_http_voiceai_handshake_check(ngx_http_request_t *r, ngx_str_t *key)
     ngx_str_t  *value;
 
     if (r->method != NGX_HTTP_GET) {
-        return ngx_http_voiceai_refuse(r, NGX_HTTP_NOT_ALLOWED,
-                                       "a WebSocket begins with GET");
+        return ngx_http_voiceai_not_allowed(r, "GET",
+                                            "a WebSocket begins with GET");
     }
 
     rc = ngx_http_discard_request_body(r);

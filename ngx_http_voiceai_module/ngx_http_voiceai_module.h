@@ -150,6 +150,8 @@ ngx_int_t ngx_http_voiceai_read_form(ngx_http_request_t *r,
     ngx_int_t (*handler)(ngx_http_request_t *r));
 ngx_int_t ngx_http_voiceai_refuse(ngx_http_request_t *r, ngx_uint_t status,
     const char *error);
+ngx_int_t ngx_http_voiceai_not_allowed(ngx_http_request_t *r,
+    const char *allow, const char *error);
 ngx_int_t ngx_http_voiceai_answer(ngx_http_request_t *r, ngx_int_t rc);
 ngx_int_t ngx_http_voiceai_add_header(ngx_http_request_t *r, const char *key,
     const char *value);

@@ -232,8 +232,8 @@ ngx_http_voiceai_form(ngx_http_request_t *r,
     }
 
     if (!(r->method & NGX_HTTP_POST)) {
-        return ngx_http_voiceai_refuse(r, NGX_HTTP_NOT_ALLOWED,
-                                       "use GET or POST");
+        return ngx_http_voiceai_not_allowed(r, "GET, POST",
+                                            "use GET or POST");
     }
 
     if (r->headers_in.content_length_n > NGX_HTTP_VOICEAI_MAX_BODY) {
@@ -258,6 +258,28 @@ ngx_http_voiceai_form(ngx_http_request_t *r,
     }
 
     return NGX_DONE;
+}
+
+
+/* Whether a Content-Type is a form's, whatever its parameters. */
+
+static ngx_uint_t
+ngx_http_voiceai_is_form(ngx_str_t *type)
+{
+    size_t  len;
+
+    static ngx_str_t  form = ngx_string("application/x-www-form-urlencoded");
+
+    for (len = 0; len < type->len; len++) {
+        if (type->data[len] == ';' || type->data[len] == ' '
+            || type->data[len] == '\t')
+        {
+            break;
+        }
+    }
+
+    return len == form.len
+           && ngx_strncasecmp(type->data, form.data, form.len) == 0;
 }
 
 
@@ -290,12 +312,7 @@ ngx_http_voiceai_body_handler(ngx_http_request_t *r)
                                       : NULL;
     form = NULL;
 
-    if (type && type->len >= sizeof("application/x-www-form-urlencoded") - 1
-        && ngx_strncasecmp(type->data,
-                        (u_char *) "application/x-www-form-urlencoded",
-                        sizeof("application/x-www-form-urlencoded") - 1)
-           == 0)
-    {
+    if (type && ngx_http_voiceai_is_form(type)) {
         rc = ngx_http_voiceai_parse(r, ctx, text);
         if (rc != NGX_OK) {
             goto done;
@@ -432,6 +449,20 @@ ngx_http_voiceai_refuse(ngx_http_request_t *r, ngx_uint_t status,
 }
 
 
+/* 405, with the methods that there are. */
+
+ngx_int_t
+ngx_http_voiceai_not_allowed(ngx_http_request_t *r, const char *allow,
+    const char *error)
+{
+    if (ngx_http_voiceai_add_header(r, "Allow", allow) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_voiceai_refuse(r, NGX_HTTP_NOT_ALLOWED, error);
+}
+
+
 /* What a handler returns for rc: a refusal is sent as {"error":"..."}. */
 
 ngx_int_t
@@ -446,12 +477,6 @@ ngx_http_voiceai_answer(ngx_http_request_t *r, ngx_int_t rc)
 
     if (rc < NGX_HTTP_BAD_REQUEST || ctx == NULL || ctx->error == NULL) {
         return rc;
-    }
-
-    if (rc == NGX_HTTP_NOT_ALLOWED
-        && ngx_http_voiceai_add_header(r, "Allow", "GET, POST") != NGX_OK)
-    {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     if (r->request_body == NULL && ngx_http_discard_request_body(r) != NGX_OK)

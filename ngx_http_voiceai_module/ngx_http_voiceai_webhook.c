@@ -343,8 +343,7 @@ ngx_http_voiceai_health_handler(ngx_http_request_t *r)
 
     if (!(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))) {
         return ngx_http_voiceai_answer(r,
-                   ngx_http_voiceai_refuse(r, NGX_HTTP_NOT_ALLOWED,
-                                           "use GET"));
+                   ngx_http_voiceai_not_allowed(r, "GET, HEAD", "use GET"));
     }
 
     rc = ngx_http_discard_request_body(r);
