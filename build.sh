@@ -483,10 +483,13 @@ cmd_install() {
         [ -f "$file" ] && install -D -m 644 "$file" \
             "$dest$prefix/share/man/man${file##*.}/$(basename "$file")"
     done
-    for file in "$root"/src/local/*.service "$root"/src/local/*.socket; do
-        [ -f "$file" ] && install -D -m 644 "$file" \
-            "$dest$prefix/lib/systemd/system/$(basename "$file")"
-    done
+    file=$dest$prefix/lib/systemd/system/voiceai-local.service
+    install -d "$(dirname "$file")"
+    sed "s|@PREFIX@|$prefix|" "$root/src/local/voiceai-local.service.in" \
+        >"$file"
+    if [ -z "$dest" ] && [ -d /run/systemd/system ]; then
+        systemctl daemon-reload
+    fi
     if [ -d "$release/share" ]; then
         install -d "$dest$prefix/share"
         cp -R "$release/share/." "$dest$prefix/share/"

@@ -9,6 +9,7 @@ set -euo pipefail
 # shellcheck source=build.sh
 VOICEAI_SOURCED=1 . "$(dirname "$0")/../build.sh"
 
+cd "$root"
 nginx=${VOICEAI_NGINX:-$(nginx_binary)}
 stages=(build tree style analysis clang units memory fuzz server sanitize
     threads)
