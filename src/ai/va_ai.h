@@ -14,13 +14,14 @@
 typedef enum {
     VA_AI_STT, /* speech to text: an utterance in, a transcript out */
     VA_AI_LLM, /* a conversation in, a reply out, in deltas */
-    VA_AI_TTS  /* a sentence in, mu-law out while it is made */
+    VA_AI_TTS, /* a sentence in, mu-law out while it is made */
+    VA_AI_REST /* a form in, the body of the answer out, of any status */
 } va_ai_stage_t;
 
 /* How a provider was configured.  Views; empty means not set. */
 typedef struct {
-    va_str_t url; /* base URL, e.g. "https://api.openai.com/v1" */
-    va_str_t key; /* secret: sent, never logged */
+    va_str_t url; /* base URL, e.g. "https://api.openai.com/v1"; REST: whole */
+    va_str_t key; /* secret: sent, never logged; REST: "user:password" */
     va_str_t model;
     va_str_t voice;
     va_str_t language; /* BCP 47, e.g. "en-US" */
@@ -44,7 +45,7 @@ typedef struct {
     va_str_t prompt;                 /* LLM: system prompt */
     const va_ai_message_t *messages; /* LLM: oldest first */
     size_t message_count;
-    va_str_t text;  /* TTS */
+    va_str_t text;  /* TTS; REST: the form, empty for GET */
     va_str_t voice; /* override the configuration when not empty */
     va_str_t language;
     va_str_t call_sid; /* names the user towards the provider */
@@ -73,7 +74,7 @@ typedef struct {
 } va_ai_request_t;
 
 typedef enum {
-    VA_AI_TEXT,  /* STT: the transcript; LLM: a piece of the reply */
+    VA_AI_TEXT,  /* STT: transcript; LLM: piece of the reply; REST: body */
     VA_AI_AUDIO, /* TTS: mu-law 8000 Hz */
     VA_AI_HANGUP /* LLM: the model called the tool "hang_up" */
 } va_ai_event_type_t;
@@ -125,7 +126,7 @@ va_rc_t va_ai_reader_feed(va_ai_reader_t *r, const uint8_t *data, size_t n);
 /*
  * Ends the response.  VA_OK only if it was whole and successful: a status
  * other than 2xx, a cut stream, or an error object in the body is VA_FAILED or
- * VA_INVALID.
+ * VA_INVALID.  Of VA_AI_REST whatever came whole is successful.
  */
 va_rc_t va_ai_reader_finish(va_ai_reader_t *r);
 
