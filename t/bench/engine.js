@@ -1,0 +1,73 @@
+'use strict';
+
+/*
+ * Engines that answer at once, so that what is measured is the server's own:
+ * an OpenAI-compatible recogniser, model and voice on the unix socket that is
+ * the argument.  The voice speaks mu-law at an ordinary pace.  GET /own tells
+ * how long requests took in here.
+ */
+
+const http = require('http');
+
+const SAMPLES_PER_CHAR = 530;
+const REPLY = 'Here is what I can tell you about it. ' +
+    'There are three things that you may want to know before you decide. ' +
+    'The first is that we are open every day of the week. ' +
+    'Shall I go on with the second one?';
+
+/* Ten minutes of 400 Hz; one period is 20 samples. */
+function tone(n) {
+    const period = [];
+    for (let i = 0; i < 20; i++) {
+        const pcm = Math.round(6000 * Math.sin(2 * Math.PI * i / 20));
+        const magnitude = Math.abs(pcm) + 132;
+        const segment = 24 - Math.clz32(magnitude);
+        period.push(~((pcm < 0 ? 0x80 : 0) | segment << 4 |
+                      (magnitude >> (segment + 3) & 15)) & 255);
+    }
+    return Buffer.alloc(n, Buffer.from(period));
+}
+
+const audio = tone(600 * 8000);
+const own = { requests: 0, total_ms: 0 };
+
+function transcribe(res) {
+    res.setHeader('Content-Type', 'application/json');
+    res.end('{"text":"please tell me more"}');
+}
+
+function chat(res) {
+    const delta = (d, why) => `data: ${JSON.stringify({
+        choices: [{ index: 0, delta: d, finish_reason: why }] })}\n\n`;
+    res.setHeader('Content-Type', 'text/event-stream');
+    res.end(delta({ content: REPLY }, null) + delta({}, 'stop') +
+            'data: [DONE]\n\n');
+}
+
+function speak(res, body) {
+    const n = JSON.parse(body).input.length * SAMPLES_PER_CHAR;
+    res.setHeader('Content-Type', 'audio/basic');
+    res.end(audio.subarray(0, Math.min(n, audio.length)));
+}
+
+http.createServer((req, res) => {
+    const parts = [];
+    req.on('data', (part) => parts.push(part));
+    req.on('end', () => {
+        const begin = performance.now();
+        const body = Buffer.concat(parts);
+        if (req.url === '/own') {
+            res.end(JSON.stringify(own));
+            return;
+        }
+        if (req.url.endsWith('/audio/transcriptions')) {
+            transcribe(res);
+        } else if (req.url.endsWith('/chat/completions')) {
+            chat(res);
+        } else {
+            speak(res, body);
+        }
+        own.requests++;
+        own.total_ms += performance.now() - begin;
+    });
+}).listen(process.argv[2]);
