@@ -242,12 +242,21 @@ static void va_call_claim(va_call_t *call)
     va_listener_drop(call->listener);
 }
 
+/* Returns whether the assistant is busy with a turn of its own. */
+static bool va_call_busy(const va_call_t *call)
+{
+    return call->speech.active || call->llm != 0;
+}
+
 void va_call_start(va_call_t *call, uint64_t now_ms)
 {
     if (call->started) {
         return;
     }
     call->started = true;
+    if (call->ended || va_call_busy(call)) {
+        return;
+    }
     va_call_claim(call);
     if (call->conf.greeting.len != 0) {
         va_call_speak(call, call->conf.greeting, now_ms);
@@ -261,12 +270,6 @@ static void va_call_ask(va_call_t *call)
     va_speech_begin(&call->speech);
     call->llm = ++call->next_request;
     va_call_act(call, VA_ACT_ASK, call->llm);
-}
-
-/* Returns whether the assistant is busy with a turn of its own. */
-static bool va_call_busy(const va_call_t *call)
-{
-    return call->speech.active || call->llm != 0;
 }
 
 /* The caller's speech is long enough to mean it: everything of ours stops. */

@@ -392,10 +392,14 @@ void va_speech_heard(const va_speech_t *s, uint64_t now_ms, va_buf_t *out)
 
     for (size_t i = 0; i < s->count && heard > begin; i++) {
         const va_speech_sentence_t *sentence = &s->sentences[i];
-        const char *text = s->text.data + sentence->offset;
         uint64_t end = sentence->end;
         size_t len = sentence->len;
+        const char *text;
 
+        if (len == 0) { /* tones */
+            break;
+        }
+        text = s->text.data + sentence->offset;
         if (end == VA_NOT_KNOWN) {
             end = begin + len * VA_SAMPLES_PER_CHAR;
             end = end > s->queued ? end : s->queued;
@@ -431,7 +435,7 @@ void va_speech_stop(va_speech_t *s, bool clear, uint64_t now_ms)
     }
     s->active = false;
     for (size_t i = 0; i < VA_SPEECH_AHEAD; i++) {
-        if (s->slots[i].request != 0) {
+        if (s->slots[i].request != 0 && !s->slots[i].ended) {
             va_speech_act(s, VA_ACT_CANCEL, s->slots[i].request,
                           (va_str_t){NULL, 0});
         }

@@ -560,6 +560,20 @@ static void test_say(void **state)
                     "spoke We close. Bye.\nhangup\n");
 }
 
+/* What has to be said before the stream is open takes the greeting's place. */
+static void test_say_before_start(void **state)
+{
+    world_t *w = *state;
+
+    w->call = va_call_new(&w->conf, world_act, w);
+    va_call_say(w->call, VA_STR("We are closed."), true, w->now);
+    va_call_start(w->call, w->now);
+    world_until(w, 5000);
+    world_expect(w, "speak 1 We are closed.\n"
+                    "media 800\nmark g1:1\nmedia 5920\nmark g1:2\n"
+                    "spoke We are closed.\nhangup\n");
+}
+
 /* At every stage of a turn; no request may be lost. */
 static void test_say_at_any_time(void **state)
 {
@@ -658,6 +672,7 @@ int main(void)
         TEST(test_keys_and_words),
         TEST(test_interrupt),
         TEST(test_say),
+        TEST(test_say_before_start),
         TEST(test_say_at_any_time),
         TEST(test_restored),
         TEST(test_monologue),

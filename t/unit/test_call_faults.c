@@ -132,6 +132,23 @@ static void test_no_apology_text(void **state)
                     "media 800\nmark g1:1\nmedia 3840\nmark g1:2\nspoke\n");
 }
 
+static void test_tones_interrupted(void **state)
+{
+    static const char *const hears[] = {"!", NULL};
+    world_t *w = *state;
+
+    w->conf.apology.len = 0;
+    w->hears = hears;
+    world_begin(w);
+    world_talk(w, w->start + 1000, 600);
+    world_until(w, 2480);
+    world_talk(w, w->start + 2480, 600);
+    world_until(w, 3200);
+    world_expect(w, "transcribe 1\n"
+                    "media 800\nmark g1:1\nmedia 3840\nmark g1:2\n"
+                    "clear\nspoke cut\n");
+}
+
 /* The voice breaks off: what was said stays said, then comes the apology. */
 static void test_voice_breaks(void **state)
 {
@@ -434,6 +451,20 @@ static void test_no_sound(void **state)
     assert_int_equal(va_call_phase(w->call), VA_PHASE_LISTENING);
 }
 
+/* A sentence without sound is over before its turn; it needs no cancelling. */
+static void test_ended_early(void **state)
+{
+    world_t *w = *state;
+
+    w->conf.greeting = VA_STR("One. Two.");
+    w->tts_ms = 100000;
+    world_begin(w);
+    world_close(w, 2);
+    va_call_speech_end(w->call, 2, w->now);
+    va_call_interrupt(w->call, w->now);
+    world_expect(w, "speak 1 One.\nspeak 2 Two.\ncancel 1\n");
+}
+
 static void test_lost_marks(void **state)
 {
     static const char *const hears[] = {"Hi.", "Hi.", NULL};
@@ -693,6 +724,7 @@ int main(void)
         TEST(test_voice_fails),
         TEST(test_apology_fails),
         TEST(test_no_apology_text),
+        TEST(test_tones_interrupted),
         TEST(test_voice_breaks),
         TEST(test_farewell_fails),
         TEST(test_not_understood),
@@ -706,6 +738,7 @@ int main(void)
         TEST(test_slow_voice),
         TEST(test_speech_bounds),
         TEST(test_no_sound),
+        TEST(test_ended_early),
         TEST(test_lost_marks),
         TEST(test_lying_marks),
         TEST(test_short_window),
