@@ -172,6 +172,21 @@ static void test_interrupted_greeting(void **state)
     assert_int_equal(world_count(w, "clear"), 1);
 }
 
+/* A script without white space is cut between its characters. */
+static void test_interrupted_chinese(void **state)
+{
+    world_t *w = *state;
+
+    w->conf.greeting = VA_STR("\xe4\xbd\xa0\xe5\xa5\xbd\xe5\x90\x97\xe4\xbd"
+                              "\xa0\xe5\xa5\xbd\xe5\x90\x97\xe3\x80\x82");
+    world_begin(w);
+    world_talk(w, w->start + 700, 600);
+    world_until(w, 1000);
+    /* 780 of 1260 ms: 13 of 21 bytes, four characters. */
+    world_turn(w, 0, VA_ROLE_ASSISTANT,
+               "\xe4\xbd\xa0\xe5\xa5\xbd\xe5\x90\x97\xe4\xbd\xa0", true);
+}
+
 /* The voice is still at work: it is told to stop. */
 static void test_interrupted_sentence(void **state)
 {
@@ -643,6 +658,64 @@ static void test_monologue(void **state)
     world_turn(w, 0, VA_ROLE_USER, "One two three.", false);
 }
 
+/* The rest of it is said before the recogniser is done with the first part:
+   one after the other, in order. */
+static void monologue_of_two(world_t *w, const char *const *hears)
+{
+    static const char *const replies[] = {"I see.", NULL};
+
+    w->hears = hears;
+    w->replies = replies;
+    w->conf.greeting.len = 0;
+    w->conf.listen.max_utterance_ms = 2000;
+    w->stt_ms = 3000;
+    world_begin(w);
+    world_talk(w, w->start + 1000, 2500);
+}
+
+static void test_slow_recogniser(void **state)
+{
+    static const char *const hears[] = {"One", "two.", NULL};
+    world_t *w = *state;
+
+    monologue_of_two(w, hears);
+    world_until(w, 20000);
+    world_expect(w, "transcribe 1\nheard One\n"
+                    "transcribe 2\nheard two.\n"
+                    "ask 3\nspeak 4 I see.\n"
+                    "media 800\nmark g1:1\nmedia 2080\nmark g1:2\n"
+                    "spoke I see.\n");
+    assert_int_equal(world_when(w, "transcribe 2", 1),
+                     world_when(w, "heard One", 1));
+    world_turn(w, 0, VA_ROLE_USER, "One two.", false);
+}
+
+static void test_slow_recogniser_fails(void **state)
+{
+    static const char *const hears[] = {"!", "two.", NULL};
+    world_t *w = *state;
+
+    monologue_of_two(w, hears);
+    world_until(w, 20000);
+    world_turn(w, 0, VA_ROLE_USER, "two.", false);
+    world_turn(w, 1, VA_ROLE_ASSISTANT, "I see.", false);
+    assert_int_equal(va_call_stat(w->call)->failures, 1);
+}
+
+/* A third part joins the second, which still waits for the recogniser. */
+static void test_slow_recogniser_goes_on(void **state)
+{
+    static const char *const hears[] = {"One", "two and three.", NULL};
+    world_t *w = *state;
+
+    monologue_of_two(w, hears);
+    world_talk(w, w->start + 4100, 400);
+    world_until(w, 20000);
+    assert_int_equal(world_count(w, "transcribe"), 2);
+    assert_in_range(w->heard_bytes, (500 + 400) * 8, 2000 * 8);
+    world_turn(w, 0, VA_ROLE_USER, "One two and three.", false);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -652,6 +725,7 @@ int main(void)
         TEST(test_two_turns),
         TEST(test_pacing),
         TEST(test_interrupted_greeting),
+        TEST(test_interrupted_chinese),
         TEST(test_interrupted_sentence),
         TEST(test_interrupted_after_synthesis),
         TEST(test_interrupted_at_the_end),
@@ -676,6 +750,9 @@ int main(void)
         TEST(test_say_at_any_time),
         TEST(test_restored),
         TEST(test_monologue),
+        TEST(test_slow_recogniser),
+        TEST(test_slow_recogniser_fails),
+        TEST(test_slow_recogniser_goes_on),
     };
 
     return cmocka_run_group_tests_name("call", tests, NULL, NULL) != 0;

@@ -318,6 +318,29 @@ static void test_long_reply(void **state)
     assert_true(va_call_memory(w->call) < 128 * 1024);
 }
 
+/* The bound of the text falls into a character. */
+static void test_long_reply_cut(void **state)
+{
+    static const char *const hears[] = {"Hi.", NULL};
+    static char text[VA_SPEECH_TEXT + 8];
+    const char *replies[] = {text, NULL};
+    world_t *w = *state;
+    va_str_t kept;
+
+    for (size_t i = 0; i < VA_SPEECH_TEXT - 1; i++) {
+        text[i] = i % 100 == 99 ? '.' : i % 10 == 0 ? ' ' : 'a';
+    }
+    strcpy(text + VA_SPEECH_TEXT - 1, "\xc3\xb6|b");
+    w->hears = hears;
+    w->replies = replies;
+    world_begin(w);
+    world_talk(w, w->start + 1000, 600);
+    world_until(w, 600000);
+    kept = va_history_last(va_call_history(w->call), VA_ROLE_ASSISTANT);
+    assert_int_equal(kept.len, VA_SPEECH_TEXT - 3); /* trimmed on both sides */
+    assert_int_equal(kept.data[kept.len - 1], 'a');
+}
+
 static void test_many_sentences(void **state)
 {
     static const char *const hears[] = {"Count.", "Stop.", NULL};
@@ -432,6 +455,32 @@ static void test_speech_bounds(void **state)
     assert_int_equal(world_count(w, "resume 1"), 1);
     /* What comes after the end of its request is not played. */
     assert_int_equal(va_call_speech(w->call, 1, sound, 160, w->now), VA_OK);
+    va_call_failed(w->call, 1, w->now);
+    va_call_failed(w->call, 0, w->now);
+    assert_int_equal(va_call_stat(w->call)->failures, 0);
+}
+
+/* The queue is full to the last byte, and has no room to fill up a frame. */
+static void test_full_queue(void **state)
+{
+    static uint8_t sound[VA_CALL_SPEECH_MAX];
+    world_t *w = *state;
+
+    w->conf.greeting = VA_STR("One. Two.");
+    w->conf.ahead_ms = 100;
+    w->tts_ms = 100000;
+    world_begin(w);
+    memset(sound, 1, sizeof(sound));
+    assert_int_equal(va_call_speech(w->call, 1, sound, sizeof(sound), w->now),
+                     VA_OK);
+    assert_int_equal(va_call_speech(w->call, 1, sound, sizeof(sound), w->now),
+                     VA_OK);
+    assert_int_equal(va_call_speech(w->call, 1, sound, 799, w->now), VA_OK);
+    world_close(w, 1);
+    va_call_speech_end(w->call, 1, w->now);
+    world_until(w, 8000);
+    assert_int_equal(w->media, 2 * sizeof(sound) + 799 + 33);
+    assert_int_equal(world_count(w, "mark g1:2"), 1);
 }
 
 static void test_no_sound(void **state)
@@ -733,10 +782,12 @@ int main(void)
         TEST(test_silent_hangup),
         TEST(test_reply_without_end),
         TEST(test_long_reply),
+        TEST(test_long_reply_cut),
         TEST(test_many_sentences),
         TEST(test_backpressure),
         TEST(test_slow_voice),
         TEST(test_speech_bounds),
+        TEST(test_full_queue),
         TEST(test_no_sound),
         TEST(test_ended_early),
         TEST(test_lost_marks),
