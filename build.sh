@@ -436,15 +436,16 @@ build_fuzzers() {
     done
 }
 
-# Runs the fuzzer $1 for $2 seconds.  The seeds of t/fuzz/corpus stay as they
-# are; what fuzzing finds is kept in build/fuzz/corpus.
-run_fuzzer() {
-    local name=$1 seconds=$2 seeds=$root/t/fuzz/corpus/$1
-    local corpus=$build/fuzz/corpus/$name crash=$build/fuzz/crash/$name
+# fuzz_one NAME CORPUS OPTION...: runs a fuzzer.  The seeds of t/fuzz/corpus
+# stay as they are; what fuzzing finds is kept in CORPUS.
+fuzz_one() {
+    local name=$1 corpus=$2 seeds=$root/t/fuzz/corpus/$1
+    local crash=$build/fuzz/crash/$name
+    shift 2
     mkdir -p "$corpus" "$crash" "$log"
     [ -d "$seeds" ] || seeds=
-    "$build/fuzz/fuzz_$name" -max_total_time="$seconds" -timeout=10 \
-        -rss_limit_mb=1024 -artifact_prefix="$crash/" -print_final_stats=1 \
+    "$build/fuzz/fuzz_$name" "$@" -timeout=10 -rss_limit_mb=1024 \
+        -artifact_prefix="$crash/" -print_final_stats=1 \
         "$corpus" ${seeds:+"$seeds"} >"$log/fuzz-$name.log" 2>&1
 }
 
@@ -456,7 +457,8 @@ cmd_fuzz() {
     names=$(build_fuzzers)
     for name in $names; do
         [ -z "$only" ] || [ "$only" = "$name" ] || continue
-        if run_fuzzer "$name" "$seconds"; then
+        if fuzz_one "$name" "$build/fuzz/corpus/$name" \
+            -max_total_time="$seconds"; then
             say "fuzz: $name:" "$(sed -n \
                 's/^stat::number_of_executed_units: *//p' \
                 "$log/fuzz-$name.log") runs, nothing found"

@@ -132,11 +132,22 @@ stage_memory() {
         --errors-for-leak-kinds=definite,indirect,possible"
 }
 
+# The same inputs each time, so that a failure is one everywhere; build.sh fuzz
+# looks for new ones.
+fuzz_again() {
+    rm -rf "$build/fuzz/again"
+    fuzz_one "$1" "$build/fuzz/again" -seed=1 -runs=30000 -max_total_time=20 ||
+        {
+            grep -vE '^#[0-9]|stat::|^INFO|DEDUP' "$log/fuzz-$1.log" | tail -n 25
+            return 1
+        }
+}
+
 stage_fuzz() {
     local names name
     names=$(build_fuzzers)
     for name in $names; do
-        check "$name" run_fuzzer "$name" "${FUZZ_SECONDS:-5}"
+        check "$name" fuzz_again "$name"
     done
 }
 
