@@ -25,8 +25,7 @@
 #define WORLD_REQUESTS 512
 #define WORLD_LINES 4096
 #define WORLD_TALKS 16
-#define WORLD_CHAR 480 /* bytes of speech that the voice makes of a character  \
-                        */
+#define WORLD_CHAR 480 /* bytes of speech made of one character */
 #define WORLD_NEVER "\x01"
 
 typedef enum {
