@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "va_ai_provider.h"
+#include "va_ai_rest.h"
 #include "va_openai.h"
 
 #define ERROR_MAX 256        /* bytes of an error text, with its NUL */
@@ -17,6 +18,7 @@ static const va_ai_provider_t providers[] = {
     {"openai", VA_AI_STT, va_openai_stt_request, &va_openai_stt_reader},
     {"openai", VA_AI_LLM, va_openai_chat_request, &va_openai_chat_reader},
     {"openai", VA_AI_TTS, va_openai_tts_request, &va_openai_tts_reader},
+    {"rest", VA_AI_REST, va_ai_rest_request, &va_ai_rest_reader},
 };
 
 struct va_ai_reader {
@@ -198,7 +200,7 @@ va_rc_t va_ai_emit(va_ai_reader_t *r, va_ai_event_type_t type, va_str_t data,
 
 static bool successful(const va_ai_reader_t *r)
 {
-    return r->status >= 200 && r->status <= 299;
+    return r->ops->any_status || (r->status >= 200 && r->status <= 299);
 }
 
 va_rc_t va_ai_reader_head(va_ai_reader_t *r, int status, va_str_t content_type)

@@ -119,40 +119,13 @@ static size_t mask(char *out, size_t cap, va_str_t text, va_str_t secret)
     return len;
 }
 
-/* Whether a character would disturb a line: C0, DEL and C1. */
-static bool is_control(const char *s, size_t n)
-{
-    unsigned char c = (unsigned char)s[0];
-
-    return n == 1 ? c < ' ' || c == 0x7f
-                  : n == 2 && c == 0xc2 && (unsigned char)s[1] < 0xa0;
-}
-
 void va_ai_error_clean(char *out, size_t cap, va_str_t text, va_str_t secret)
 {
     char masked[CLEAN_MAX];
-    va_str_t rest = {masked, mask(masked, sizeof(masked), text, secret)};
-    size_t len = 0;
 
-    while (rest.len != 0) {
-        bool valid;
-        size_t n = va_text_next(rest, &valid);
-
-        if (n >= cap - len) {
-            break;
-        }
-        if (!valid) {
-            out[len++] = '?';
-        } else if (is_control(rest.data, n)) {
-            out[len++] = ' ';
-        } else {
-            memcpy(out + len, rest.data, n);
-            len += n;
-        }
-        rest.data += n;
-        rest.len -= n;
-    }
-    out[len] = '\0';
+    va_text_line(
+        out, cap,
+        (va_str_t){masked, mask(masked, sizeof(masked), text, secret)});
 }
 
 bool va_ai_type_is(va_str_t content_type, const char *type)

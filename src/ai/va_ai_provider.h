@@ -8,11 +8,13 @@
 #include "va_ai.h"
 
 /*
- * Reads the body of a successful answer.  Failures are told by
- * va_ai_reader_fail; the dispatcher calls nothing but destroy after one.
+ * Reads the body of a successful answer, or of any if it says so.  Failures are
+ * told by va_ai_reader_fail; the dispatcher calls nothing but destroy after
+ * one.
  */
 typedef struct {
     size_t body_max; /* a longer body is refused */
+    bool any_status; /* every status is a success */
     void *(*create)(va_ai_reader_t *r, const va_ai_conf_t *conf,
                     const va_ai_input_t *in);
     void (*destroy)(void *self);

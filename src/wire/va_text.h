@@ -19,6 +19,13 @@ VA_BEGIN_DECLS
  */
 size_t va_text_next(va_str_t s, bool *valid);
 
+/*
+ * Copies s to out of cap bytes, which must not be 0, as one line of valid
+ * UTF-8: control characters (C0, DEL, C1) become spaces, what could not be read
+ * becomes "?".  Cut between characters and terminated.
+ */
+void va_text_line(char *out, size_t cap, va_str_t s);
+
 VA_END_DECLS
 
 #endif
