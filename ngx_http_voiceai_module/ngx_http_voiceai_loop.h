@@ -46,6 +46,9 @@
 #define NGX_HTTP_VOICEAI_ERROR_LEN    256
 #define NGX_HTTP_VOICEAI_PEER_LEN     128
 
+/* no provider's wish to be left alone counts for longer, in seconds */
+#define NGX_HTTP_VOICEAI_RETRY_MAX    86400
+
 /* easy handles kept for reuse, with the TLS sessions they remember */
 #define NGX_HTTP_VOICEAI_SPARE        64
 
@@ -240,7 +243,7 @@ ngx_http_voiceai_job_t *ngx_http_voiceai_next_job(ngx_http_voiceai_loop_t *loop,
 ngx_int_t ngx_http_voiceai_push(ngx_http_voiceai_job_t *job,
     const va_ai_event_t *event);
 void ngx_http_voiceai_push_end(ngx_http_voiceai_job_t *job, ngx_uint_t failed,
-    ngx_uint_t status);
+    ngx_uint_t status, ngx_int_t retry_after);
 ngx_uint_t ngx_http_voiceai_pause(ngx_http_voiceai_job_t *job);
 ngx_uint_t ngx_http_voiceai_excess(ngx_http_voiceai_job_t *job);
 void ngx_http_voiceai_take(ngx_http_voiceai_msgs_t *list);

@@ -336,7 +336,7 @@ ngx_http_voiceai_transport_posted(ngx_event_t *ev)
     while ((job = ngx_http_voiceai_next_job(loop, &commands)) != NULL) {
         (void) ngx_cpystrn(job->error, (u_char *) "thread pool is busy",
                            NGX_HTTP_VOICEAI_ERROR_LEN);
-        ngx_http_voiceai_push_end(job, 1, 0);
+        ngx_http_voiceai_push_end(job, 1, 0, -1);
     }
 }
 

@@ -35,6 +35,8 @@ typedef struct {
     ngx_uint_t                      status;       /* HTTP, 0: no answer */
     ngx_msec_t                      first;        /* submit to first byte */
     ngx_msec_t                      total;        /* submit to end */
+    ngx_int_t                       retry_after;  /* seconds, as the provider
+                                                     asked; -1: did not */
 } ngx_http_voiceai_result_t;
 
 

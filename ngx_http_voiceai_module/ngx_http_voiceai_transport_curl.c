@@ -32,6 +32,8 @@ static void ngx_http_voiceai_transfer_end(ngx_http_voiceai_job_t *job,
     ngx_uint_t failed);
 static ngx_uint_t ngx_http_voiceai_transfer_status(
     ngx_http_voiceai_job_t *job);
+static ngx_int_t ngx_http_voiceai_transfer_retry_after(
+    ngx_http_voiceai_job_t *job);
 static void ngx_http_voiceai_transfer_close(ngx_http_voiceai_job_t *job);
 
 
@@ -613,13 +615,15 @@ ngx_http_voiceai_transfer_fail(ngx_http_voiceai_job_t *job,
 static void
 ngx_http_voiceai_transfer_end(ngx_http_voiceai_job_t *job, ngx_uint_t failed)
 {
+    ngx_int_t   retry_after;
     ngx_uint_t  status;
 
     status = ngx_http_voiceai_transfer_status(job);
+    retry_after = ngx_http_voiceai_transfer_retry_after(job);
 
     ngx_http_voiceai_transfer_close(job);
 
-    ngx_http_voiceai_push_end(job, failed, status);
+    ngx_http_voiceai_push_end(job, failed, status, retry_after);
 }
 
 
@@ -638,6 +642,27 @@ ngx_http_voiceai_transfer_status(ngx_http_voiceai_job_t *job)
     }
 
     return (ngx_uint_t) status;
+}
+
+
+/* libcurl reads dates too, and takes 0 for a header that is not there. */
+
+static ngx_int_t
+ngx_http_voiceai_transfer_retry_after(ngx_http_voiceai_job_t *job)
+{
+    curl_off_t  seconds;
+
+    seconds = 0;
+
+    if (job->easy == NULL
+        || curl_easy_getinfo(job->easy, CURLINFO_RETRY_AFTER, &seconds)
+           != CURLE_OK
+        || seconds <= 0)
+    {
+        return -1;
+    }
+
+    return ngx_min(seconds, NGX_HTTP_VOICEAI_RETRY_MAX);
 }
 
 

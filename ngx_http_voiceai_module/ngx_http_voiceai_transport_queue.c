@@ -285,7 +285,7 @@ ngx_http_voiceai_result_type(va_ai_event_type_t type)
 
 void
 ngx_http_voiceai_push_end(ngx_http_voiceai_job_t *job, ngx_uint_t failed,
-    ngx_uint_t status)
+    ngx_uint_t status, ngx_int_t retry_after)
 {
     ngx_msec_t               now;
     ngx_uint_t               wake;
@@ -303,6 +303,7 @@ ngx_http_voiceai_push_end(ngx_http_voiceai_job_t *job, ngx_uint_t failed,
     msg->result.len = failed ? ngx_strlen(job->error) : 0;
     msg->result.confidence = -1;
     msg->result.status = status;
+    msg->result.retry_after = retry_after;
     msg->result.total = now - job->submitted;
     msg->result.first = job->answered ? job->first - job->submitted : 0;
 

@@ -231,6 +231,40 @@ $r = job(stage => 'llm', url => 'http://localhost/sse/2/0',
     socket => "$dir/provider.sock");
 is($r->{text}, 'w0 w1 ', 'over a unix socket');
 
+# What a REST interface says counts, whatever the status is.
+
+sub rest {
+    my %args = (stage => 'rest', size => 0, @_);
+    my $r = job(%args);
+    is_deeply([@$r{qw(done failed)}], [1, 0], "REST: $args{url} is an answer")
+        or diag(explain($r));
+    return $r;
+}
+
+sub rest_echo {
+    my ($event) = rest(url => '/echo', @_)->{text} =~ /^data: (.*)$/m;
+    return decode_json(decode_json($event)->{choices}[0]{delta}{content});
+}
+
+$described = rest_echo(size => 300);
+is_deeply([@$described{qw(method url type key length)}],
+    ['POST', '/echo', 'application/x-www-form-urlencoded',
+        'Basic QUMwOnZlcnktc2VjcmV0', 300], 'REST: a form goes to the URL');
+$described = rest_echo();
+is_deeply([@$described{qw(method length)}], ['GET', 0],
+    'REST: without a form it is GET');
+$r = rest(url => '/status/404');
+is_deeply([@$r{qw(status retry_after texts)}], [404, -1, 1],
+    'REST: with its status');
+like($r->{text}, qr/told to say 404/, 'REST: and its body');
+$r = rest(url => '/status/429');
+is_deeply([@$r{qw(status retry_after)}], [429, 7],
+    'REST: and when to come back');
+fails('REST: half', qr/^transfer from .* failed: /, 200, stage => 'rest',
+    url => '/cut');
+fails('REST: too much', qr/^the answer is too large/, 200, stage => 'rest',
+    url => '/big/65537');
+
 my $before = counts()->{connections};
 job(stage => 'llm', url => '/sse/1/0') for 1 .. 10;
 cmp_ok(counts()->{connections} - $before, '<=', 1,

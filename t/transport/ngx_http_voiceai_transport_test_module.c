@@ -3,7 +3,7 @@
  * A content handler which does with the transport what its arguments say,
  * and answers with one line of JSON when all its jobs are over.
  *
- *   stage   llm, tts or stt          url      of the provider
+ *   stage   llm, tts, stt or rest    url      of the provider
  *   socket  unix socket of it        count    of jobs, 1 by default
  *   connect, first, idle, total      timeouts in ms
  *   slow    takes one result a job every so many ms
@@ -73,6 +73,7 @@ struct ngx_http_jobs_ctx_s {
     ngx_uint_t                    order;     /* audio which was not in order */
     ngx_uint_t                    late;      /* calls after the end */
     ngx_uint_t                    status;
+    ngx_int_t                     retry_after;
     size_t                        bytes;
     ngx_msec_t                    first;
     ngx_msec_t                    total;
@@ -238,10 +239,18 @@ ngx_http_jobs_args(ngx_http_request_t *r, ngx_http_jobs_ctx_t *ctx)
 
     stage = ngx_http_jobs_str(r, "stage");
     ctx->stage = ngx_strcmp(stage.data, "tts") == 0 ? VA_AI_TTS
-                 : ngx_strcmp(stage.data, "stt") == 0 ? VA_AI_STT : VA_AI_LLM;
+                 : ngx_strcmp(stage.data, "stt") == 0 ? VA_AI_STT
+                 : ngx_strcmp(stage.data, "rest") == 0 ? VA_AI_REST : VA_AI_LLM;
 
-    ngx_str_set(&ctx->provider.kind, "openai");
-    ngx_str_set(&ctx->provider.key, "sk-very-secret");
+    if (ctx->stage == VA_AI_REST) {
+        ngx_str_set(&ctx->provider.kind, "rest");
+        ngx_str_set(&ctx->provider.key, "AC0:very-secret");
+
+    } else {
+        ngx_str_set(&ctx->provider.kind, "openai");
+        ngx_str_set(&ctx->provider.key, "sk-very-secret");
+    }
+
     ngx_str_set(&ctx->provider.model, "m");
     ngx_str_set(&ctx->provider.voice, "v");
     ngx_str_set(&ctx->provider.format, "ulaw");
@@ -448,6 +457,7 @@ ngx_http_jobs_ended(ngx_http_jobs_slot_t *slot,
     }
 
     ctx->status = result->status;
+    ctx->retry_after = result->retry_after;
     ctx->first = ngx_max(ctx->first, result->first);
     ctx->total = ngx_max(ctx->total, result->total);
 
@@ -618,10 +628,12 @@ ngx_http_jobs_over_handler(ngx_event_t *ev)
                      "{\"done\":%ui,\"failed\":%ui,\"cancelled\":%ui,"
                      "\"refused\":%ui,\"texts\":%ui,\"audios\":%ui,"
                      "\"bytes\":%uz,\"order\":%ui,\"late\":%ui,"
-                     "\"status\":%ui,\"first\":%M,\"total\":%M,\"text\":\"",
+                     "\"status\":%ui,\"retry_after\":%i,"
+                     "\"first\":%M,\"total\":%M,\"text\":\"",
                      ctx->done, ctx->failed, ctx->cancelled, ctx->refused,
                      ctx->texts, ctx->audios, ctx->bytes, ctx->order,
-                     ctx->late, ctx->status, ctx->first, ctx->total);
+                     ctx->late, ctx->status, ctx->retry_after, ctx->first,
+                     ctx->total);
 
     p = (u_char *) ngx_escape_json(p, ctx->text, ctx->text_last - ctx->text);
     p = ngx_slprintf(p, buf + sizeof(buf), "\"}\n");

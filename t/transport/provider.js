@@ -11,7 +11,7 @@
  *   /mid            a piece of a body, and no more
  *   /cut            promises more than it sends, and goes
  *   /drip/MS        one byte every MS, for ever
- *   /status/CODE    an error in JSON
+ *   /status/CODE    an error in JSON; 429 says when to come back
  *   /html           a page, with status 200
  *   /moved          a redirect
  *   /echo           a reply that describes the request
@@ -119,7 +119,7 @@ const scenes = {
         pace(res, Infinity, +ms, () => res.write('x'), () => {});
     },
     status(req, res, code) {
-        res.writeHead(+code, json);
+        res.writeHead(+code, code === '429' ? { ...json, 'retry-after': '7' } : json);
         res.end(JSON.stringify({ error: { message: `told to say ${code}` } }));
     },
     html(req, res) {
@@ -134,7 +134,7 @@ const scenes = {
         res.writeHead(200, sse);
         delta(res, JSON.stringify({
             method: req.method, url: req.url, agent: req.headers['user-agent'],
-            expect: req.headers.expect || 'none',
+            expect: req.headers.expect || 'none', type: req.headers['content-type'],
             key: req.headers.authorization || 'none', length: body.length,
             version: req.httpVersion,
         }));
