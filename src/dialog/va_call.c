@@ -126,7 +126,6 @@ static void va_call_hang_up(va_call_t *call)
 {
     if (!call->ended) {
         va_call_cancel(call, &call->stt);
-        va_call_cancel(call, &call->llm);
         call->ended = true;
         va_call_act(call, VA_ACT_HANGUP, 0);
     }

@@ -211,6 +211,7 @@ va_rc_t va_speech_audio(va_speech_t *s, uint32_t request, const uint8_t *ulaw,
     if (s->times->first_audio == 0) {
         s->times->first_audio = now_ms;
     }
+    slot->held = false; /* it is being offered: no resume is owed */
     taken = va_speech_enqueue(s, ulaw, n);
     va_speech_pump(s, now_ms);
     /* Pumping may have made the room; if not, the resume must come after the

@@ -82,6 +82,7 @@ typedef struct {
     uint64_t start, next_frame;
     uint64_t play_end; /* when it will have played what it holds */
     uint64_t media;    /* bytes sent in all */
+    unsigned messages; /* ... in so many */
     uint64_t played_ms;
     unsigned mark_generation, mark_number;
     va_buf_t audio; /* all that was sent */
@@ -239,6 +240,7 @@ static inline void world_media(world_t *w, const va_action_t *a)
     w->played_ms += ms;
     assert_true(w->play_end - w->now <= w->conf.ahead_ms + 100);
     w->media += a->len;
+    w->messages++;
     w->run_at = w->run == 0 ? w->now : w->run_at;
     w->run += a->len;
     va_buf_append(&w->audio, a->data, a->len);

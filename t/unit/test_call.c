@@ -410,6 +410,42 @@ static void test_caller_first(void **state)
     world_turn(w, 1, VA_ROLE_ASSISTANT, "Hi.", false);
 }
 
+/* Words from before the stream was open are no answer to the greeting. */
+static void test_caller_before_start(void **state)
+{
+    world_t *w = *state;
+    uint8_t frame[VA_FRAME];
+
+    w->call = va_call_new(&w->conf, world_act, w);
+    for (uint64_t t = 0; t < 1200; t += VA_FRAME_MS) {
+        memset(frame, t < 600 ? FAKE_VOICE : VA_ULAW_SILENCE, sizeof(frame));
+        va_call_audio(w->call, t, frame, sizeof(frame), w->now);
+    }
+    va_call_start(w->call, w->now);
+    w->start -= 1200;
+    world_until(w, 4000);
+    world_expect(w, "transcribe 1\ncancel 1\nspeak 2 Hello there.\n"
+                    "media 800\nmark g1:1\nmedia 4960\nmark g1:2\n"
+                    "spoke Hello there.\n");
+}
+
+/* The first sound of a turn is short and followed by a breath. */
+static void test_hesitation(void **state)
+{
+    static const char *const hears[] = {"One.", "Er, two.", NULL};
+    world_t *w = *state;
+
+    w->hears = hears;
+    w->conf.greeting.len = 0;
+    world_begin(w);
+    world_talk(w, w->start + 1000, 600);
+    world_talk(w, w->start + 5000, 60);
+    world_talk(w, w->start + 5160, 600);
+    world_until(w, 8000);
+    world_expect(w, "transcribe 1\nheard One.\nask 2\ncancel 2\n"
+                    "transcribe 3\nheard Er, two.\nask 4\n");
+}
+
 static void test_goodbye(void **state)
 {
     static const char *const hears[] = {"Thanks, goodbye.", NULL};
@@ -716,6 +752,23 @@ static void test_slow_recogniser_goes_on(void **state)
     world_turn(w, 0, VA_ROLE_USER, "One two and three.", false);
 }
 
+/* What waits for the recogniser gives way to what has to be said now. */
+static void test_slow_recogniser_say(void **state)
+{
+    static const char *const hears[] = {"One", "Four.", NULL};
+    world_t *w = *state;
+
+    monologue_of_two(w, hears);
+    world_until(w, 4200);
+    va_call_say(w->call, VA_STR("Hold."), false, w->now);
+    world_talk(w, w->start + 6000, 600);
+    world_until(w, 12000);
+    assert_int_equal(world_count(w, "transcribe"), 2);
+    assert_in_range(w->heard_bytes, 600 * 8, (600 + 300 + 340) * 8);
+    world_turn(w, 0, VA_ROLE_ASSISTANT, "Hold.", false);
+    world_turn(w, 1, VA_ROLE_USER, "Four.", false);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -738,6 +791,8 @@ int main(void)
         TEST(test_barge_in_off),
         TEST(test_barge_in_below_min_speech),
         TEST(test_caller_first),
+        TEST(test_caller_before_start),
+        TEST(test_hesitation),
         TEST(test_goodbye),
         TEST(test_model_hangs_up),
         TEST(test_farewell_interrupted),
@@ -753,6 +808,7 @@ int main(void)
         TEST(test_slow_recogniser),
         TEST(test_slow_recogniser_fails),
         TEST(test_slow_recogniser_goes_on),
+        TEST(test_slow_recogniser_say),
     };
 
     return cmocka_run_group_tests_name("call", tests, NULL, NULL) != 0;

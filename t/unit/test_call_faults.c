@@ -118,6 +118,24 @@ static void test_apology_fails(void **state)
                          ((uint8_t *)w->audio.data)[12]);
 }
 
+static void test_any_words(void **state)
+{
+    static const char *const hears[] = {"42", "\xe4\xbd\xa0", "OK", " z\n",
+                                        NULL};
+    world_t *w = *state;
+
+    w->hears = hears;
+    world_begin(w);
+    for (uint64_t i = 0; i < 4; i++) {
+        world_talk(w, w->start + 1000 + 3000 * i, 600);
+    }
+    world_until(w, 15000);
+    world_expect(w, "transcribe 1\nheard 42\nask 2\ncancel 2\n"
+                    "transcribe 3\nheard \xe4\xbd\xa0\nask 4\ncancel 4\n"
+                    "transcribe 5\nheard OK\nask 6\ncancel 6\n"
+                    "transcribe 7\nheard z\nask 8\n");
+}
+
 static void test_no_apology_text(void **state)
 {
     static const char *const hears[] = {"!", NULL};
@@ -424,6 +442,8 @@ static void test_slow_voice(void **state)
 
     w->quiet_line = true;
     backpressure(w, 300, 30);
+    /* Small pieces are put together: no flood of messages. */
+    assert_true(w->messages <= w->media / VA_SPEECH_PACKET + 25);
 }
 
 static void test_speech_bounds(void **state)
@@ -458,6 +478,27 @@ static void test_speech_bounds(void **state)
     va_call_failed(w->call, 1, w->now);
     va_call_failed(w->call, 0, w->now);
     assert_int_equal(va_call_stat(w->call)->failures, 0);
+}
+
+/* Time has made room that nobody had looked for yet: taken once, not twice. */
+static void test_late_audio(void **state)
+{
+    static uint8_t sound[VA_CALL_SPEECH_MAX];
+    world_t *w = *state;
+
+    w->conf.greeting = VA_STR("One.");
+    w->tts_ms = 100000;
+    world_begin(w);
+    va_call_speech(w->call, 1, sound, sizeof(sound), w->now);
+    va_call_speech(w->call, 1, sound, sizeof(sound), w->now);
+    assert_int_equal(va_call_speech(w->call, 1, sound, 8160, w->now), VA_AGAIN);
+    w->now += 3000;
+    assert_int_equal(va_call_speech(w->call, 1, sound, 8160, w->now), VA_OK);
+    assert_int_equal(world_count(w, "resume"), 0);
+    world_close(w, 1);
+    va_call_speech_end(w->call, 1, w->now);
+    world_until(w, 20000);
+    assert_int_equal(w->media, (2 * sizeof(sound) + 8160 + 159) / 160 * 160);
 }
 
 /* The queue is full to the last byte, and has no room to fill up a frame. */
@@ -597,6 +638,24 @@ static void test_gap(void **state)
     assert_int_equal(va_call_stat(w->call)->gaps_ms, 40 + 440);
     feed(w, 3000000, false, 160);
     assert_int_equal(va_call_stat(w->call)->gaps_ms, 40 + 440 + 2999960);
+}
+
+/* However long a gap is, so much silence is heard at once and no more. */
+static void test_long_gap(void **state)
+{
+    world_t *w = *state;
+
+    w->conf.listen.silence_ms = 6000;
+    world_begin(w);
+    for (uint64_t t = 0; t < 400; t += 20) {
+        feed(w, t, true, 160);
+    }
+    feed(w, 60000, false, 160);
+    assert_int_equal(world_count(w, "transcribe"), 0);
+    for (uint64_t t = 60020; t < 61000; t += 20) {
+        feed(w, t, false, 160);
+    }
+    assert_int_equal(world_count(w, "transcribe"), 1);
 }
 
 static void test_backwards(void **state)
@@ -772,6 +831,7 @@ int main(void)
         TEST(test_model_fails),
         TEST(test_voice_fails),
         TEST(test_apology_fails),
+        TEST(test_any_words),
         TEST(test_no_apology_text),
         TEST(test_tones_interrupted),
         TEST(test_voice_breaks),
@@ -787,6 +847,7 @@ int main(void)
         TEST(test_backpressure),
         TEST(test_slow_voice),
         TEST(test_speech_bounds),
+        TEST(test_late_audio),
         TEST(test_full_queue),
         TEST(test_no_sound),
         TEST(test_ended_early),
@@ -794,6 +855,7 @@ int main(void)
         TEST(test_lying_marks),
         TEST(test_short_window),
         TEST(test_gap),
+        TEST(test_long_gap),
         TEST(test_backwards),
         TEST(test_odd_pieces),
         TEST(test_hang_up_any_time),

@@ -130,6 +130,7 @@ static void test_abbreviations(void **state)
     check("(approx. ten) and \"St. Mary\". Fine.",
           "|(approx. ten) and \"St. Mary\".|Fine.|");
     check("So do I. You too.", "|So do I.|You too.|");
+    check("On Thursday. Or on Friday.", "|On Thursday.|Or on Friday.|");
 }
 
 static void test_addresses(void **state)
@@ -211,6 +212,13 @@ static void test_long(void **state)
                                       &used, &sentence),
                      VA_OK);
     assert_int_equal(sentence.len, 200);
+    for (const char *c = ",;:"; *c != '\0'; c++) {
+        text[199] = *c;
+        assert_int_equal(va_sentence_next((va_str_t){text, sizeof(text)}, false,
+                                          &used, &sentence),
+                         VA_OK);
+        assert_int_equal(sentence.len, 200);
+    }
     /* An end that stands beyond the bound is not waited for. */
     memset(text, 'a', sizeof(text));
     memcpy(text + 500, ". B", 3);

@@ -169,6 +169,10 @@ static void test_clear(void **state)
     assert_int_equal(returned(&p, "g1:1", 1520), 0);
     va_playout_send(&p, 800, 1600);
     assert_int_equal(va_playout_heard(&p, 1650), 400);
+    /* What was dropped takes no time to play. */
+    va_playout_mark(&p, name);
+    assert_int_equal(returned(&p, "g2:1", 1700), 1);
+    assert_false(va_playout_pending(&p, 1700));
 }
 
 /* What an older generation is still playing comes first, and can be dropped. */
@@ -194,6 +198,30 @@ static void test_queued_behind(void **state)
     /* Forged and repeated ones do not count below nothing. */
     assert_int_equal(returned(&p, "g1:1", 2120), 0);
     assert_false(va_playout_pending(&p, 2120));
+}
+
+static void test_behind(void **state)
+{
+    va_playout_t p = {0};
+    char name[VA_PLAYOUT_NAME];
+
+    (void)state;
+    va_playout_begin(&p);
+    va_playout_send(&p, 800, 1000);
+    va_playout_mark(&p, name);
+    va_playout_clear(&p);
+    va_playout_begin(&p);
+    va_playout_send(&p, 800, 1000);
+    va_playout_mark(&p, name);
+    va_playout_begin(&p);
+    /* The mark that the clear sent back is not the one that is awaited. */
+    assert_int_equal(returned(&p, "g1:1", 1500), 0);
+    assert_true(va_playout_pending(&p, 1500));
+    /* A newer one shows that the older were lost. */
+    va_playout_send(&p, 800, 1500);
+    va_playout_mark(&p, name);
+    assert_int_equal(returned(&p, "g3:1", 1650), 1);
+    assert_false(va_playout_pending(&p, 1650));
 }
 
 static void test_overdue(void **state)
@@ -236,8 +264,8 @@ int main(void)
         cmocka_unit_test(test_clock),         cmocka_unit_test(test_marks),
         cmocka_unit_test(test_names),         cmocka_unit_test(test_early_mark),
         cmocka_unit_test(test_late_mark),     cmocka_unit_test(test_clear),
-        cmocka_unit_test(test_queued_behind), cmocka_unit_test(test_overdue),
-        cmocka_unit_test(test_full),
+        cmocka_unit_test(test_queued_behind), cmocka_unit_test(test_behind),
+        cmocka_unit_test(test_overdue),       cmocka_unit_test(test_full),
     };
 
     return cmocka_run_group_tests_name("playout", tests, NULL, NULL) != 0;
