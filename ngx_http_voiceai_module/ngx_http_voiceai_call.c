@@ -10,6 +10,7 @@
 
 
 #include "ngx_http_voiceai_call.h"
+#include "ngx_http_voiceai_bus.h"
 
 #include "../src/wire/va_base64.h"
 
@@ -17,6 +18,8 @@
 static ngx_int_t ngx_http_voiceai_call_texts(ngx_http_voiceai_call_t *call);
 static void ngx_http_voiceai_call_restore(ngx_http_voiceai_call_t *call);
 static void ngx_http_voiceai_call_save(ngx_http_voiceai_call_t *call);
+static void ngx_http_voiceai_call_told(ngx_http_voiceai_call_t *call,
+    ngx_uint_t phase);
 static void ngx_http_voiceai_call_timer(ngx_event_t *ev);
 static void ngx_http_voiceai_call_deferred(ngx_event_t *ev);
 static void ngx_http_voiceai_call_act(void *ctx, const va_action_t *act);
@@ -26,6 +29,9 @@ static void ngx_http_voiceai_call_spoke(ngx_http_voiceai_call_t *call,
 
 /* one message at a time, shared by all calls of the worker */
 static va_buf_t  ngx_http_voiceai_message;
+
+/* the calls of this worker, for commands */
+static ngx_queue_t  ngx_http_voiceai_calls;
 
 
 ngx_http_voiceai_call_t *
@@ -46,12 +52,16 @@ ngx_http_voiceai_call_create(ngx_http_request_t *r,
     call->request = r;
     call->ctx = ctx;
     call->conf = vlcf;
+    call->turns = ctx->record.turns;
+    call->interruptions = ctx->record.interruptions;
+    call->failures = ctx->record.failures;
     call->out = out;
 
     va_buf_init(&call->say, NGX_HTTP_VOICEAI_SAY_LEN);
 
     if (ngx_http_voiceai_message.max == 0) {
         va_buf_init(&ngx_http_voiceai_message, 65536);
+        ngx_queue_init(&ngx_http_voiceai_calls);
     }
 
     /* timers of a debug build print the descriptor of what data points to */
@@ -95,6 +105,8 @@ ngx_http_voiceai_call_create(ngx_http_request_t *r,
         return NULL;
     }
 
+    ngx_queue_insert_tail(&ngx_http_voiceai_calls, &call->queue);
+
     ngx_http_voiceai_call_restore(call);
     ngx_http_voiceai_work_warm(call);
 
@@ -126,6 +138,23 @@ ngx_http_voiceai_call_texts(ngx_http_voiceai_call_t *call)
         return NGX_ERROR;
     }
 
+    /* a call that we made can have texts of its own */
+
+    if (call->ctx->record.message_len) {
+        call->greeting.data = call->ctx->record.message;
+        call->greeting.len = call->ctx->record.message_len;
+    }
+
+    if (call->ctx->record.prompt_len) {
+        call->prompt.data = call->ctx->record.prompt;
+        call->prompt.len = call->ctx->record.prompt_len;
+    }
+
+    if (call->ctx->record.voice_len) {
+        call->voice.data = call->ctx->record.voice;
+        call->voice.len = call->ctx->record.voice_len;
+    }
+
     if (vlcf->apology
         && ngx_http_voiceai_eval(r, vlcf->apology, &call->apology) != NGX_OK)
     {
@@ -145,6 +174,9 @@ ngx_http_voiceai_call_texts(ngx_http_voiceai_call_t *call)
 void
 ngx_http_voiceai_call_start(ngx_http_voiceai_call_t *call)
 {
+    ngx_http_voiceai_event(call->conf->zone, &call->ctx->record,
+                           "stream-started");
+
     va_call_start(call->core, ngx_current_msec);
     ngx_http_voiceai_call_after(call);
 }
@@ -164,12 +196,12 @@ ngx_http_voiceai_call_restore(ngx_http_voiceai_call_t *call)
     last = p + rec->history_len;
 
     while (p < last) {
-        text.data = (char *) p + 1;
-        text.len = ngx_strlen(p + 1);
+        text.data = (char *) p + 2;
+        text.len = ngx_strlen(p + 2);
 
         va_call_restore(call->core, *p == 'U' ? VA_ROLE_USER
                                               : VA_ROLE_ASSISTANT, text);
-        p += text.len + 2;
+        p += text.len + 3;
     }
 }
 
@@ -183,14 +215,17 @@ ngx_http_voiceai_call_save(ngx_http_voiceai_call_t *call)
     u_char                     *p;
     ngx_uint_t                  i, first;
     const va_history_t         *h;
+    const va_call_stat_t       *stat;
+    const va_history_turn_t    *turn;
     ngx_http_voiceai_record_t  *rec;
 
     rec = &call->ctx->record;
     h = va_call_history(call->core);
+    stat = va_call_stat(call->core);
     size = 0;
 
     for (first = h->count; first > 0; first--) {
-        size += h->turns[first - 1].len + 2;
+        size += h->turns[first - 1].len + 3;
 
         if (size > sizeof(rec->history)) {
             break;
@@ -200,12 +235,22 @@ ngx_http_voiceai_call_save(ngx_http_voiceai_call_t *call)
     p = rec->history;
 
     for (i = first; i < h->count; i++) {
-        *p++ = (h->turns[i].role == VA_ROLE_USER) ? 'U' : 'A';
+        turn = &h->turns[i];
+
+        *p++ = (turn->role == VA_ROLE_USER) ? 'U'
+               : turn->interrupted ? 'I' : 'A';
+        *p++ = (turn->confidence < 0) ? 1
+               : 0x80 | (u_char) (ngx_min(turn->confidence, 1) * 100);
         p = ngx_cpymem(p, h->turns[i].text, h->turns[i].len);
         *p++ = '\0';
     }
 
     rec->history_len = p - rec->history;
+
+    rec->turns = call->turns + stat->user_turns;
+    rec->interruptions = call->interruptions + stat->interruptions;
+    rec->failures = call->failures + stat->failures;
+    rec->latency = call->ctx->latency;
 }
 
 
@@ -222,10 +267,16 @@ ngx_http_voiceai_call_destroy(ngx_http_voiceai_call_t *call,
 
     rec->state = state;
     rec->hangup = (call->hangup != 0);
+
+    if (!call->transfer) {
+        rec->transfer_len = 0;
+    }
+
     ngx_http_voiceai_set(rec, say, call->say.data, call->say.len);
     ngx_http_voiceai_call_save(call);
 
     ngx_http_voiceai_zone_detach(call->conf->zone, rec);
+    ngx_http_voiceai_event(call->conf->zone, rec, "stream-ended");
 
     ctx->stat = *va_call_stat(call->core);
     ctx->end = ngx_current_msec;
@@ -252,9 +303,78 @@ ngx_http_voiceai_call_destroy(ngx_http_voiceai_call_t *call,
         ngx_delete_posted_event(&call->deferred);
     }
 
+    ngx_queue_remove(&call->queue);
     va_call_free(call->core);
     va_buf_free(&call->say);
     ngx_free(call);
+}
+
+
+ngx_int_t
+ngx_http_voiceai_call_command(ngx_str_t *sid, ngx_uint_t kind,
+    ngx_str_t *text)
+{
+    ngx_queue_t                *q;
+    ngx_http_voiceai_call_t    *call;
+    ngx_http_voiceai_record_t  *rec;
+
+    if (ngx_http_voiceai_message.max == 0) {
+        return NGX_DECLINED;
+    }
+
+    for (q = ngx_queue_head(&ngx_http_voiceai_calls);
+         q != ngx_queue_sentinel(&ngx_http_voiceai_calls);
+         q = ngx_queue_next(q))
+    {
+        call = ngx_queue_data(q, ngx_http_voiceai_call_t, queue);
+        rec = &call->ctx->record;
+
+        if (rec->sid_len == sid->len
+            && ngx_memcmp(rec->sid, sid->data, sid->len) == 0)
+        {
+            break;
+        }
+    }
+
+    if (q == ngx_queue_sentinel(&ngx_http_voiceai_calls)) {
+        return NGX_DECLINED;
+    }
+
+    ngx_http_set_log_request(call->request->connection->log, call->request);
+
+    ngx_log_error(NGX_LOG_INFO, call->request->connection->log, 0,
+                  "voiceai: call %V told to %s", sid,
+                  kind == NGX_HTTP_VOICEAI_BUS_INTERRUPT ? "stop speaking"
+                  : kind == NGX_HTTP_VOICEAI_BUS_HANGUP ? "hang up"
+                  : kind == NGX_HTTP_VOICEAI_BUS_TRANSFER ? "transfer"
+                  : "speak");
+
+    switch (kind) {
+
+    case NGX_HTTP_VOICEAI_BUS_INTERRUPT:
+        va_call_interrupt(call->core, ngx_current_msec);
+        break;
+
+    case NGX_HTTP_VOICEAI_BUS_HANGUP:
+        call->hangup = 1;
+        break;
+
+    case NGX_HTTP_VOICEAI_BUS_SAY:
+    case NGX_HTTP_VOICEAI_BUS_SAY_HANGUP:
+        va_call_say(call->core, ngx_http_voiceai_view(text),
+                    kind == NGX_HTTP_VOICEAI_BUS_SAY_HANGUP,
+                    ngx_current_msec);
+        break;
+
+    default: /* NGX_HTTP_VOICEAI_BUS_TRANSFER */
+        ngx_http_voiceai_set(rec, transfer, text->data, text->len);
+        call->transfer = 1;
+        break;
+    }
+
+    ngx_http_voiceai_call_after(call);
+
+    return NGX_OK;
 }
 
 
@@ -319,6 +439,31 @@ ngx_http_voiceai_call_message(ngx_http_voiceai_call_t *call,
 
 
 /*
+ * What others see of the call goes into the zone: the phase, and the
+ * conversation, so that it survives this worker.
+ */
+
+static void
+ngx_http_voiceai_call_told(ngx_http_voiceai_call_t *call, ngx_uint_t phase)
+{
+    ngx_http_voiceai_record_t  *rec;
+
+    rec = &call->ctx->record;
+    rec->phase = phase;
+
+    if (call->changed) {
+        call->changed = 0;
+        ngx_http_voiceai_call_save(call);
+    }
+
+    (void) ngx_http_voiceai_zone_store(call->conf->zone, rec,
+                                       NGX_HTTP_VOICEAI_STORE_TURNS);
+
+    ngx_http_voiceai_event(call->conf->zone, rec, "phase");
+}
+
+
+/*
  * After every step of the core: sends what it produced, arms its timer, and
  * ends the call if that was decided.  The call may be gone afterwards.
  */
@@ -327,6 +472,7 @@ void
 ngx_http_voiceai_call_after(ngx_http_voiceai_call_t *call)
 {
     uint64_t     at;
+    ngx_uint_t   phase;
     ngx_msec_t   now, wait;
     const char  *reason;
 
@@ -340,9 +486,10 @@ ngx_http_voiceai_call_after(ngx_http_voiceai_call_t *call)
                       call->ctx->record.sid);
     }
 
-    if (call->hangup || call->spoken) {
+    if (call->hangup || call->spoken || call->transfer) {
         reason = call->hangup ? "the conversation is over"
-                              : "Twilio is to speak";
+                 : call->transfer ? "the caller is transferred"
+                                  : "Twilio is to speak";
         ngx_http_voiceai_media_close(call->request,
                                      call->hangup ? NGX_HTTP_VOICEAI_ENDED
                                                   : NGX_HTTP_VOICEAI_LOST,
@@ -352,6 +499,12 @@ ngx_http_voiceai_call_after(ngx_http_voiceai_call_t *call)
 
     if (call->out->len) {
         ngx_http_voiceai_media_flush(call->request);
+    }
+
+    phase = va_call_phase(call->core);
+
+    if (call->changed || phase != call->ctx->record.phase) {
+        ngx_http_voiceai_call_told(call, phase);
     }
 
     at = va_call_deadline(call->core, now);
@@ -443,19 +596,19 @@ ngx_http_voiceai_call_act(void *ctx, const va_action_t *act)
     case VA_ACT_MEDIA:
         va_buf_reset(msg);
         va_media_write_media(msg, sid, act->data, act->len);
-        ngx_http_voiceai_media_text(call->out, msg);
+        ngx_http_voiceai_frame(call->out, VA_WS_TEXT, msg->data, msg->len);
         break;
 
     case VA_ACT_MARK:
         va_buf_reset(msg);
         va_media_write_mark(msg, sid, act->text);
-        ngx_http_voiceai_media_text(call->out, msg);
+        ngx_http_voiceai_frame(call->out, VA_WS_TEXT, msg->data, msg->len);
         break;
 
     case VA_ACT_CLEAR:
         va_buf_reset(msg);
         va_media_write_clear(msg, sid);
-        ngx_http_voiceai_media_text(call->out, msg);
+        ngx_http_voiceai_frame(call->out, VA_WS_TEXT, msg->data, msg->len);
         break;
 
     case VA_ACT_TRANSCRIBE:
@@ -489,6 +642,7 @@ ngx_http_voiceai_call_act(void *ctx, const va_action_t *act)
         break;
 
     case VA_ACT_HEARD:
+        call->changed = 1;
         ngx_log_error(NGX_LOG_INFO, call->request->connection->log, 0,
                       "voiceai: call %*s caller spoke, %uz characters "
                       "understood", (size_t) rec->sid_len, rec->sid,
@@ -520,6 +674,7 @@ ngx_http_voiceai_call_spoke(ngx_http_voiceai_call_t *call,
     rec = &call->ctx->record;
     t = act->times;
     call->spoken = (call->say.len != 0);
+    call->changed = 1;
 
     if (t->speech_end == 0 || t->first_sent == 0) {
         ngx_log_error(NGX_LOG_INFO, call->request->connection->log, 0,

@@ -39,6 +39,7 @@ typedef struct {
 
 
 struct ngx_http_voiceai_call_s {
+    ngx_queue_t                  queue;     /* of the worker's calls */
     ngx_http_request_t          *request;
     ngx_http_voiceai_ctx_t      *ctx;
     ngx_http_voiceai_loc_conf_t *conf;
@@ -57,8 +58,14 @@ struct ngx_http_voiceai_call_s {
     ngx_http_voiceai_work_t      works[NGX_HTTP_VOICEAI_WORKS];
     va_buf_t                     say;       /* for Twilio to speak */
 
+    ngx_uint_t                   turns;     /* of earlier streams */
+    ngx_uint_t                   interruptions;
+    ngx_uint_t                   failures;
+
+    unsigned                     changed:1; /* a turn is over */
     unsigned                     hangup:1;
     unsigned                     spoken:1;  /* say is complete */
+    unsigned                     transfer:1;
 };
 
 

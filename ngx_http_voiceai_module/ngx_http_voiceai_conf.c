@@ -203,6 +203,23 @@ ngx_http_voiceai_secret_slot(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
+/* A secret, or "off" where nginx's own access rules decide. */
+
+char *
+ngx_http_voiceai_api_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_voiceai_loc_conf_t  *vlcf = conf;
+
+    ngx_str_t  *value;
+
+    value = cf->args->elts;
+
+    vlcf->api_open = (ngx_strcmp(value[1].data, "off") == 0);
+
+    return ngx_http_voiceai_secret_slot(cf, cmd, conf);
+}
+
+
 char *
 ngx_http_voiceai_public_url(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {

@@ -50,8 +50,6 @@ static void ngx_http_voiceai_media_feed(ngx_http_voiceai_socket_t *s,
     u_char *data, size_t n);
 static void ngx_http_voiceai_media_event(ngx_http_voiceai_socket_t *s,
     va_ws_event_t *ev);
-static void ngx_http_voiceai_media_control(ngx_http_voiceai_socket_t *s,
-    va_ws_opcode_t opcode, u_char *data, size_t n);
 static void ngx_http_voiceai_media_message(ngx_http_voiceai_socket_t *s,
     va_str_t text);
 static void ngx_http_voiceai_media_start(ngx_http_voiceai_socket_t *s,
@@ -345,7 +343,7 @@ ngx_http_voiceai_media_event(ngx_http_voiceai_socket_t *s, va_ws_event_t *ev)
 
     case VA_WS_PING:
         if (!s->closing) {
-            ngx_http_voiceai_media_control(s, VA_WS_PONG, ev->data, ev->len);
+            ngx_http_voiceai_frame(&s->out, VA_WS_PONG, ev->data, ev->len);
             ngx_http_voiceai_media_flush(s->request);
         }
 
@@ -590,35 +588,20 @@ ngx_http_voiceai_media_attach(ngx_http_voiceai_socket_t *s,
 }
 
 
-/* Queues a whole text message, or drops it when the peer is too slow. */
+/* Queues a frame; a failure stays in the buffer and is seen at the flush. */
 
 void
-ngx_http_voiceai_media_text(va_buf_t *out, va_buf_t *message)
-{
-    size_t   n;
-    uint8_t  header[VA_WS_HEADER_MAX];
-
-    n = va_ws_header(header, VA_WS_TEXT, message->len, NULL);
-
-    if (va_buf_reserve(out, n + message->len) != NULL) {
-        va_buf_append(out, header, n);
-        va_buf_append(out, message->data, message->len);
-    }
-}
-
-
-static void
-ngx_http_voiceai_media_control(ngx_http_voiceai_socket_t *s,
-    va_ws_opcode_t opcode, u_char *data, size_t n)
+ngx_http_voiceai_frame(va_buf_t *out, va_ws_opcode_t opcode, const void *data,
+    size_t n)
 {
     size_t   len;
     uint8_t  header[VA_WS_HEADER_MAX];
 
     len = va_ws_header(header, opcode, n, NULL);
 
-    if (va_buf_reserve(&s->out, len + n) != NULL) {
-        va_buf_append(&s->out, header, len);
-        va_buf_append(&s->out, data, n);
+    if (va_buf_reserve(out, len + n) != NULL) {
+        va_buf_append(out, header, len);
+        va_buf_append(out, data, n);
     }
 }
 
@@ -627,8 +610,7 @@ void
 ngx_http_voiceai_media_flush(ngx_http_request_t *r)
 {
     size_t                      n;
-    ngx_buf_t                   b;
-    ngx_chain_t                 cl, *rest;
+    ngx_int_t                   rc;
     ngx_connection_t           *c;
     ngx_http_voiceai_ctx_t     *ctx;
     ngx_http_voiceai_socket_t  *s;
@@ -646,13 +628,35 @@ ngx_http_voiceai_media_flush(ngx_http_request_t *r)
         return;
     }
 
-    if (s->out.len == 0 && !c->buffered) {
-        return;
+    n = 0;
+    rc = ngx_http_voiceai_send_out(c, &s->out, &n);
+    ctx->bytes_out += n;
+
+    if (rc == NGX_ERROR) {
+        ngx_http_voiceai_media_done(s, "the connection broke");
+    }
+}
+
+
+/*
+ * Sends what is in out, as much as the peer takes now; the write event goes on
+ * with the rest, under a timer.  Adds what was sent to *sent.
+ */
+
+ngx_int_t
+ngx_http_voiceai_send_out(ngx_connection_t *c, va_buf_t *out, size_t *sent)
+{
+    size_t        n;
+    ngx_buf_t     b;
+    ngx_chain_t   cl;
+
+    if (out->len == 0 && !c->buffered) {
+        return NGX_OK;
     }
 
     ngx_memzero(&b, sizeof(ngx_buf_t));
-    b.pos = (u_char *) s->out.data;
-    b.last = b.pos + s->out.len;
+    b.pos = (u_char *) out->data;
+    b.last = b.pos + out->len;
     b.memory = 1;
     b.flush = 1;
 
@@ -661,24 +665,21 @@ ngx_http_voiceai_media_flush(ngx_http_request_t *r)
 
     /* TLS copies what it takes, so the rest may move between attempts */
 
-    rest = c->send_chain(c, s->out.len ? &cl : NULL, 0);
-
-    if (rest == NGX_CHAIN_ERROR) {
-        ngx_http_voiceai_media_done(s, "the connection broke");
-        return;
+    if (c->send_chain(c, out->len ? &cl : NULL, 0) == NGX_CHAIN_ERROR) {
+        return NGX_ERROR;
     }
 
-    if (s->out.len) {
-        n = b.pos - (u_char *) s->out.data;
-        ctx->bytes_out += n;
-        va_buf_consume(&s->out, n);
+    if (out->len) {
+        n = b.pos - (u_char *) out->data;
+        *sent += n;
+        va_buf_consume(out, n);
     }
 
-    if (s->out.len == 0 && s->out.cap > NGX_HTTP_VOICEAI_OUT_KEEP) {
-        va_buf_free(&s->out);
+    if (out->len == 0 && out->cap > NGX_HTTP_VOICEAI_OUT_KEEP) {
+        va_buf_free(out);
     }
 
-    if (s->out.len || c->buffered) {
+    if (out->len || c->buffered) {
         if (!c->write->timer_set) {
             ngx_add_timer(c->write, NGX_HTTP_VOICEAI_SEND_TIMEOUT);
         }
@@ -687,9 +688,7 @@ ngx_http_voiceai_media_flush(ngx_http_request_t *r)
         ngx_del_timer(c->write);
     }
 
-    if (ngx_handle_write_event(c->write, 0) != NGX_OK) {
-        ngx_http_voiceai_media_done(s, "internal error");
-    }
+    return ngx_handle_write_event(c->write, 0);
 }
 
 
@@ -773,7 +772,7 @@ ngx_http_voiceai_media_end(ngx_http_voiceai_socket_t *s,
     }
 
     n = va_ws_close_payload(payload, (uint16_t) code, reason);
-    ngx_http_voiceai_media_control(s, VA_WS_CLOSE, payload, n);
+    ngx_http_voiceai_frame(&s->out, VA_WS_CLOSE, payload, n);
     ngx_http_voiceai_media_flush(s->request);
 
     ngx_add_timer(c->read, NGX_HTTP_VOICEAI_CLOSE_TIMEOUT);

@@ -5,12 +5,15 @@
  */
 
 
-#include "ngx_http_voiceai_module.h"
+#include "ngx_http_voiceai_bus.h"
+
+#include "../src/twilio/va_rest.h"
 
 
 typedef struct {
     ngx_str_t               uri;
     ngx_http_handler_pt     handler;
+    ngx_uint_t              prefix;     /* more follows */
 } ngx_http_voiceai_path_t;
 
 
@@ -26,6 +29,8 @@ static char *ngx_http_voiceai_merge_srv_conf(ngx_conf_t *cf, void *parent,
 static void *ngx_http_voiceai_create_loc_conf(ngx_conf_t *cf);
 static char *ngx_http_voiceai_merge_loc_conf(ngx_conf_t *cf, void *parent,
     void *child);
+static char *ngx_http_voiceai_use_zone(ngx_conf_t *cf,
+    ngx_http_voiceai_main_conf_t *vmcf, ngx_shm_zone_t *zone);
 static ngx_int_t ngx_http_voiceai_init_process(ngx_cycle_t *cycle);
 static void ngx_http_voiceai_exit_process(ngx_cycle_t *cycle);
 
@@ -33,16 +38,32 @@ static void ngx_http_voiceai_exit_process(ngx_cycle_t *cycle);
 /* what "voiceai on" serves */
 
 static ngx_http_voiceai_path_t  ngx_http_voiceai_paths[] = {
-    { ngx_string("/"), ngx_http_voiceai_health_handler },
-    { ngx_string("/voice/incoming"), ngx_http_voiceai_incoming_handler },
-    { ngx_string("/voice/continue"), ngx_http_voiceai_continue_handler },
-    { ngx_string("/media"), ngx_http_voiceai_media_handler },
-    { ngx_null_string, NULL }
+    { ngx_string("/"), ngx_http_voiceai_health_handler, 0 },
+    { ngx_string("/voice/incoming"), ngx_http_voiceai_incoming_handler, 0 },
+    { ngx_string("/voice/outbound"), ngx_http_voiceai_outbound_handler, 0 },
+    { ngx_string("/voice/continue"), ngx_http_voiceai_continue_handler, 0 },
+    { ngx_string("/media"), ngx_http_voiceai_media_handler, 0 },
+    { ngx_string("/call-status"), ngx_http_voiceai_status_handler, 0 },
+    { ngx_string("/make-call"), ngx_http_voiceai_make_call_handler, 0 },
+    { ngx_string("/sessions"), ngx_http_voiceai_sessions_handler, 0 },
+    { ngx_string("/session/"), ngx_http_voiceai_session_handler, 1 },
+    { ngx_string("/interrupt-call/"), ngx_http_voiceai_interrupt_handler, 1 },
+    { ngx_string("/calls/"), ngx_http_voiceai_calls_handler, 1 },
+    { ngx_string("/events"), ngx_http_voiceai_events_handler, 0 },
+    { ngx_null_string, NULL, 0 }
 };
 
 
 static ngx_conf_enum_t  ngx_http_voiceai_modes[] = {
     { ngx_string("stream"), 0 },
+    { ngx_null_string, 0 }
+};
+
+
+static ngx_conf_enum_t  ngx_http_voiceai_machines[] = {
+    { ngx_string("continue"), NGX_HTTP_VOICEAI_MACHINE_CONTINUE },
+    { ngx_string("hangup"), NGX_HTTP_VOICEAI_MACHINE_HANGUP },
+    { ngx_string("message"), NGX_HTTP_VOICEAI_MACHINE_MESSAGE },
     { ngx_null_string, 0 }
 };
 
@@ -87,6 +108,15 @@ static ngx_command_t  ngx_http_voiceai_commands[] = {
     ngx_http_voiceai_place("continue", ngx_http_voiceai_continue_handler),
     ngx_http_voiceai_place("media", ngx_http_voiceai_media_handler),
     ngx_http_voiceai_place("health", ngx_http_voiceai_health_handler),
+    ngx_http_voiceai_place("outbound", ngx_http_voiceai_outbound_handler),
+    ngx_http_voiceai_place("call_status", ngx_http_voiceai_status_handler),
+    ngx_http_voiceai_place("make_call", ngx_http_voiceai_make_call_handler),
+    ngx_http_voiceai_place("sessions", ngx_http_voiceai_sessions_handler),
+    ngx_http_voiceai_place("session", ngx_http_voiceai_session_handler),
+    ngx_http_voiceai_place("interrupt_call",
+                           ngx_http_voiceai_interrupt_handler),
+    ngx_http_voiceai_place("calls", ngx_http_voiceai_calls_handler),
+    ngx_http_voiceai_place("events", ngx_http_voiceai_events_handler),
 
     ngx_http_voiceai_loc("public_url", NGX_CONF_TAKE1,
                          ngx_http_voiceai_public_url, public_url, NULL),
@@ -96,6 +126,13 @@ static ngx_command_t  ngx_http_voiceai_commands[] = {
                          ngx_http_voiceai_secret_slot, auth_token, NULL),
     ngx_http_voiceai_loc("twilio_number", NGX_CONF_TAKE1,
                          ngx_http_voiceai_secret_slot, number, NULL),
+    ngx_http_voiceai_loc("twilio_api_url", NGX_CONF_TAKE1,
+                         ngx_conf_set_str_slot, api_url, NULL),
+    ngx_http_voiceai_loc("api_key", NGX_CONF_TAKE1,
+                         ngx_http_voiceai_api_key, api_key, NULL),
+    ngx_http_voiceai_loc("answering_machine", NGX_CONF_TAKE1,
+                         ngx_conf_set_enum_slot, machine,
+                         &ngx_http_voiceai_machines),
     ngx_http_voiceai_loc("signature", NGX_CONF_FLAG,
                          ngx_conf_set_flag_slot, signature, NULL),
     ngx_http_voiceai_loc("stream_token", NGX_CONF_FLAG,
@@ -209,8 +246,9 @@ ngx_http_voiceai_preaccess_handler(ngx_http_request_t *r)
 
     for (path = ngx_http_voiceai_paths; path->uri.len; path++) {
 
-        if (r->uri.len == path->uri.len
-            && ngx_memcmp(r->uri.data, path->uri.data, r->uri.len) == 0)
+        if ((r->uri.len == path->uri.len
+             || (path->prefix && r->uri.len > path->uri.len))
+            && ngx_memcmp(r->uri.data, path->uri.data, path->uri.len) == 0)
         {
             r->content_handler = path->handler;
             break;
@@ -246,6 +284,12 @@ ngx_http_voiceai_handler(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     } else if (clcf->handler == ngx_http_voiceai_continue_handler) {
         uri = &vscf->continue_uri;
+
+    } else if (clcf->handler == ngx_http_voiceai_outbound_handler) {
+        uri = &vscf->outbound_uri;
+
+    } else if (clcf->handler == ngx_http_voiceai_status_handler) {
+        uri = &vscf->status_uri;
 
     } else {
         return NGX_CONF_OK;
@@ -337,6 +381,14 @@ ngx_http_voiceai_merge_srv_conf(ngx_conf_t *cf, void *parent, void *child)
         ngx_str_set(&conf->continue_uri, "/voice/continue");
     }
 
+    if (conf->outbound_uri.len == 0) {
+        ngx_str_set(&conf->outbound_uri, "/voice/outbound");
+    }
+
+    if (conf->status_uri.len == 0) {
+        ngx_str_set(&conf->status_uri, "/call-status");
+    }
+
     return NGX_CONF_OK;
 }
 
@@ -367,6 +419,7 @@ ngx_http_voiceai_create_loc_conf(ngx_conf_t *cf)
     conf->stream_token = NGX_CONF_UNSET;
     conf->barge_in = NGX_CONF_UNSET;
     conf->mode = NGX_CONF_UNSET_UINT;
+    conf->machine = NGX_CONF_UNSET_UINT;
     conf->zone = NGX_CONF_UNSET_PTR;
 
     conf->greeting = NGX_CONF_UNSET_PTR;
@@ -411,6 +464,14 @@ ngx_http_voiceai_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_str_value(conf->account_sid, prev->account_sid, "");
     ngx_conf_merge_str_value(conf->auth_token, prev->auth_token, "");
     ngx_conf_merge_str_value(conf->number, prev->number, "");
+    ngx_conf_merge_str_value(conf->api_url, prev->api_url, VA_REST_BASE);
+    ngx_conf_merge_uint_value(conf->machine, prev->machine,
+                              NGX_HTTP_VOICEAI_MACHINE_CONTINUE);
+
+    if (conf->api_key.data == NULL) {
+        conf->api_key = prev->api_key;
+        conf->api_open = prev->api_open;
+    }
 
     ngx_conf_merge_ptr_value(conf->greeting, prev->greeting, NULL);
     ngx_conf_merge_ptr_value(conf->prompt, prev->prompt, NULL);
@@ -447,7 +508,46 @@ ngx_http_voiceai_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     vmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_voiceai_module);
     vmcf->used = 1;
 
-    return ngx_http_voiceai_check(cf, conf);
+    if (ngx_http_voiceai_check(cf, conf) != NGX_CONF_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    return ngx_http_voiceai_use_zone(cf, vmcf, conf->zone);
+}
+
+
+/* Remembers a zone that workers have to enter. */
+
+static char *
+ngx_http_voiceai_use_zone(ngx_conf_t *cf, ngx_http_voiceai_main_conf_t *vmcf,
+    ngx_shm_zone_t *zone)
+{
+    ngx_uint_t        i;
+    ngx_shm_zone_t  **zones, **z;
+
+    if (vmcf->zones.elts == NULL
+        && ngx_array_init(&vmcf->zones, cf->pool, 2, sizeof(ngx_shm_zone_t *))
+           != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    zones = vmcf->zones.elts;
+
+    for (i = 0; i < vmcf->zones.nelts; i++) {
+        if (zones[i] == zone) {
+            return NGX_CONF_OK;
+        }
+    }
+
+    z = ngx_array_push(&vmcf->zones);
+    if (z == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    *z = zone;
+
+    return NGX_CONF_OK;
 }
 
 
@@ -471,6 +571,10 @@ ngx_http_voiceai_init_process(ngx_cycle_t *cycle)
     ngx_log_debug1(NGX_LOG_DEBUG_HTTP, cycle->log, 0,
                    "voiceai %s", VA_VERSION);
 
+    if (ngx_http_voiceai_bus_init(cycle, &vmcf->zones) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     return ngx_http_voiceai_transport_init(cycle);
 }
 
@@ -486,6 +590,7 @@ ngx_http_voiceai_exit_process(ngx_cycle_t *cycle)
         return;
     }
 
+    ngx_http_voiceai_bus_exit();
     ngx_http_voiceai_phrases_exit();
     ngx_http_voiceai_transport_exit(cycle);
 }

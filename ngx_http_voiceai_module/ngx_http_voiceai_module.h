@@ -10,6 +10,7 @@
 #include "../src/dialog/va_call.h"
 #include "../src/twilio/va_media.h"
 #include "../src/wire/va_form.h"
+#include "../src/wire/va_ws.h"
 
 #include "ngx_http_voiceai_transport.h"
 #include "ngx_http_voiceai_zone.h"
@@ -23,11 +24,17 @@
 #define NGX_HTTP_VOICEAI_TTS           2
 #define NGX_HTTP_VOICEAI_STAGES        3
 
+/* what to do when a machine answers a call that we made */
+#define NGX_HTTP_VOICEAI_MACHINE_CONTINUE  0
+#define NGX_HTTP_VOICEAI_MACHINE_HANGUP    1
+#define NGX_HTTP_VOICEAI_MACHINE_MESSAGE   2
+
 
 typedef struct {
     ngx_thread_pool_t            *pool;
     ngx_str_t                     pool_name;
     ngx_uint_t                    used;     /* some server has a handler */
+    ngx_array_t                   zones;    /* of ngx_shm_zone_t *, in use */
 } ngx_http_voiceai_main_conf_t;
 
 
@@ -35,6 +42,8 @@ typedef struct {
 typedef struct {
     ngx_str_t                     media_uri;
     ngx_str_t                     continue_uri;
+    ngx_str_t                     outbound_uri;
+    ngx_str_t                     status_uri;
 } ngx_http_voiceai_srv_conf_t;
 
 
@@ -66,6 +75,10 @@ typedef struct {
     ngx_str_t                     account_sid;
     ngx_str_t                     auth_token;
     ngx_str_t                     number;
+    ngx_str_t                     api_url;  /* of Twilio */
+    ngx_str_t                     api_key;  /* of ours */
+    ngx_uint_t                    api_open; /* nginx decides who may */
+    ngx_uint_t                    machine;  /* what to do when one answers */
 
     ngx_http_complex_value_t     *greeting;
     ngx_http_complex_value_t     *prompt;
@@ -99,7 +112,10 @@ typedef struct ngx_http_voiceai_call_s  ngx_http_voiceai_call_t;
 typedef struct {
     void                         *socket;   /* of the media handler */
     va_form_t                    *form;
-    void                         *body;     /* while a body is read */
+    ngx_int_t                   (*body_handler)(ngx_http_request_t *r);
+    ngx_int_t                   (*form_handler)(ngx_http_request_t *r);
+    ngx_str_t                     text;     /* the body */
+    ngx_uint_t                    command;  /* that the request is about */
     ngx_http_voiceai_record_t     record;   /* copied out of the zone */
 
     ngx_msec_t                    start;
@@ -125,6 +141,8 @@ VA_BEGIN_DECLS
 /* ngx_http_voiceai_conf.c */
 char *ngx_http_voiceai_secret_slot(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+char *ngx_http_voiceai_api_key(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 char *ngx_http_voiceai_engine(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_http_voiceai_public_url(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
@@ -148,6 +166,8 @@ ngx_int_t ngx_http_voiceai_signed(ngx_http_request_t *r, const va_form_t *form,
     va_str_t body, ngx_uint_t websocket);
 ngx_int_t ngx_http_voiceai_read_form(ngx_http_request_t *r,
     ngx_int_t (*handler)(ngx_http_request_t *r));
+ngx_int_t ngx_http_voiceai_read_body(ngx_http_request_t *r,
+    ngx_int_t (*handler)(ngx_http_request_t *r));
 ngx_int_t ngx_http_voiceai_refuse(ngx_http_request_t *r, ngx_uint_t status,
     const char *error);
 ngx_int_t ngx_http_voiceai_not_allowed(ngx_http_request_t *r,
@@ -162,6 +182,32 @@ ngx_int_t ngx_http_voiceai_send(ngx_http_request_t *r, ngx_uint_t status,
 ngx_int_t ngx_http_voiceai_incoming_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_voiceai_continue_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_voiceai_health_handler(ngx_http_request_t *r);
+
+/* What the form says of the call, into the context's record. */
+ngx_int_t ngx_http_voiceai_form_record(ngx_http_request_t *r,
+    ngx_http_voiceai_ctx_t *ctx);
+ngx_int_t ngx_http_voiceai_begin(ngx_http_request_t *r);
+ngx_int_t ngx_http_voiceai_twiml(ngx_http_request_t *r, va_buf_t *twiml);
+
+/* ngx_http_voiceai_api.c */
+ngx_int_t ngx_http_voiceai_sessions_handler(ngx_http_request_t *r);
+ngx_int_t ngx_http_voiceai_session_handler(ngx_http_request_t *r);
+ngx_int_t ngx_http_voiceai_interrupt_handler(ngx_http_request_t *r);
+ngx_int_t ngx_http_voiceai_calls_handler(ngx_http_request_t *r);
+
+/* ngx_http_voiceai_events.c */
+ngx_int_t ngx_http_voiceai_events_handler(ngx_http_request_t *r);
+
+/* Tells whoever listens that something happened to a call. */
+void ngx_http_voiceai_event(ngx_shm_zone_t *zone,
+    ngx_http_voiceai_record_t *rec, const char *name);
+
+/* ngx_http_voiceai_outbound.c */
+ngx_int_t ngx_http_voiceai_make_call_handler(ngx_http_request_t *r);
+ngx_int_t ngx_http_voiceai_outbound_handler(ngx_http_request_t *r);
+ngx_int_t ngx_http_voiceai_status_handler(ngx_http_request_t *r);
+void ngx_http_voiceai_hook(va_buf_t *url, ngx_http_voiceai_loc_conf_t *vlcf,
+    ngx_str_t *uri, ngx_str_t *id);
 
 /* ngx_http_voiceai_handshake.c */
 
@@ -188,8 +234,18 @@ void ngx_http_voiceai_call_message(ngx_http_voiceai_call_t *call,
 void ngx_http_voiceai_call_destroy(ngx_http_voiceai_call_t *call,
     ngx_http_voiceai_state_e state);
 
+/*
+ * Carries out a command (ngx_http_voiceai_bus_kind_e) on a call of this
+ * worker.  NGX_OK, or NGX_DECLINED when it has no such call.
+ */
+ngx_int_t ngx_http_voiceai_call_command(ngx_str_t *sid, ngx_uint_t kind,
+    ngx_str_t *text);
+
 /* ngx_http_voiceai_media.c: what a call asks of its socket */
-void ngx_http_voiceai_media_text(va_buf_t *out, va_buf_t *message);
+void ngx_http_voiceai_frame(va_buf_t *out, va_ws_opcode_t opcode,
+    const void *data, size_t n);
+ngx_int_t ngx_http_voiceai_send_out(ngx_connection_t *c, va_buf_t *out,
+    size_t *sent);
 void ngx_http_voiceai_media_flush(ngx_http_request_t *r);
 void ngx_http_voiceai_media_close(ngx_http_request_t *r,
     ngx_http_voiceai_state_e state, const char *reason);

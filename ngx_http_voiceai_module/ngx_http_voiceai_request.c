@@ -11,14 +11,10 @@
 #include "../src/wire/va_json.h"
 
 
-typedef struct {
-    ngx_int_t  (*handler)(ngx_http_request_t *r);
-} ngx_http_voiceai_body_ctx_t;
-
-
 static void ngx_http_voiceai_cleanup(void *data);
 static ngx_int_t ngx_http_voiceai_form(ngx_http_request_t *r,
     ngx_int_t (*handler)(ngx_http_request_t *r));
+static ngx_int_t ngx_http_voiceai_posted_form(ngx_http_request_t *r);
 static void ngx_http_voiceai_body_handler(ngx_http_request_t *r);
 static ngx_int_t ngx_http_voiceai_body(ngx_http_request_t *r, ngx_str_t *body);
 static ngx_int_t ngx_http_voiceai_parse(ngx_http_request_t *r,
@@ -199,9 +195,8 @@ static ngx_int_t
 ngx_http_voiceai_form(ngx_http_request_t *r,
     ngx_int_t (*handler)(ngx_http_request_t *r))
 {
-    ngx_int_t                     rc;
-    ngx_http_voiceai_ctx_t       *ctx;
-    ngx_http_voiceai_body_ctx_t  *bctx;
+    ngx_int_t                rc;
+    ngx_http_voiceai_ctx_t  *ctx;
 
     ctx = ngx_http_voiceai_get_ctx(r);
     if (ctx == NULL) {
@@ -236,18 +231,35 @@ ngx_http_voiceai_form(ngx_http_request_t *r,
                                             "use GET or POST");
     }
 
+    ctx->form_handler = handler;
+
+    return ngx_http_voiceai_read_body(r, ngx_http_voiceai_posted_form);
+}
+
+
+/*
+ * Reads a body into ctx->text and calls the handler, which returns what
+ * ngx_http_voiceai_answer() takes.  NGX_DONE, or the status of a refusal.
+ */
+
+ngx_int_t
+ngx_http_voiceai_read_body(ngx_http_request_t *r,
+    ngx_int_t (*handler)(ngx_http_request_t *r))
+{
+    ngx_int_t                rc;
+    ngx_http_voiceai_ctx_t  *ctx;
+
+    ctx = ngx_http_voiceai_get_ctx(r);
+    if (ctx == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
     if (r->headers_in.content_length_n > NGX_HTTP_VOICEAI_MAX_BODY) {
         return ngx_http_voiceai_refuse(r, NGX_HTTP_BAD_REQUEST,
                                        "the body is too large");
     }
 
-    bctx = ngx_palloc(r->pool, sizeof(ngx_http_voiceai_body_ctx_t));
-    if (bctx == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    bctx->handler = handler;
-    ctx->body = bctx;
+    ctx->body_handler = handler;
 
     r->request_body_in_single_buf = 1;
 
@@ -258,6 +270,31 @@ ngx_http_voiceai_form(ngx_http_request_t *r,
     }
 
     return NGX_DONE;
+}
+
+
+static void
+ngx_http_voiceai_body_handler(ngx_http_request_t *r)
+{
+    ngx_int_t                rc;
+    ngx_http_voiceai_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_voiceai_module);
+
+    rc = ngx_http_voiceai_body(r, &ctx->text);
+
+    if (rc == NGX_OK) {
+        rc = ctx->body_handler(r);
+
+    } else if (rc == NGX_DECLINED) {
+        rc = ngx_http_voiceai_refuse(r, NGX_HTTP_BAD_REQUEST,
+                                     "the body is too large");
+
+    } else {
+        rc = NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ngx_http_finalize_request(r, ngx_http_voiceai_answer(r, rc));
 }
 
 
@@ -283,30 +320,19 @@ ngx_http_voiceai_is_form(ngx_str_t *type)
 }
 
 
-static void
-ngx_http_voiceai_body_handler(ngx_http_request_t *r)
+/* A form was posted: the signature comes first, a stranger learns no more. */
+
+static ngx_int_t
+ngx_http_voiceai_posted_form(ngx_http_request_t *r)
 {
-    va_str_t                      text;
-    ngx_int_t                     rc;
-    ngx_str_t                     body, *type;
-    va_form_t                    *form;
-    ngx_http_voiceai_ctx_t       *ctx;
-    ngx_http_voiceai_body_ctx_t  *bctx;
+    va_str_t                 text;
+    ngx_int_t                rc;
+    ngx_str_t               *type;
+    va_form_t               *form;
+    ngx_http_voiceai_ctx_t  *ctx;
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_voiceai_module);
-    bctx = ctx->body;
-
-    rc = ngx_http_voiceai_body(r, &body);
-
-    if (rc != NGX_OK) {
-        rc = (rc == NGX_DECLINED)
-             ? ngx_http_voiceai_refuse(r, NGX_HTTP_BAD_REQUEST,
-                                       "the body is too large")
-             : NGX_HTTP_INTERNAL_SERVER_ERROR;
-        goto done;
-    }
-
-    text = ngx_http_voiceai_view(&body);
+    text = ngx_http_voiceai_view(&ctx->text);
 
     type = r->headers_in.content_type ? &r->headers_in.content_type->value
                                       : NULL;
@@ -315,33 +341,29 @@ ngx_http_voiceai_body_handler(ngx_http_request_t *r)
     if (type && ngx_http_voiceai_is_form(type)) {
         rc = ngx_http_voiceai_parse(r, ctx, text);
         if (rc != NGX_OK) {
-            goto done;
+            return rc;
         }
 
         form = ctx->form;
     }
 
-    /* the signature comes first: a stranger learns nothing else */
-
     rc = ngx_http_voiceai_signed(r, form, text, 0);
 
     if (rc == NGX_DECLINED) {
-        rc = ngx_http_voiceai_refuse(r, NGX_HTTP_FORBIDDEN, "wrong signature");
-
-    } else if (rc == NGX_ERROR) {
-        rc = NGX_HTTP_INTERNAL_SERVER_ERROR;
-
-    } else if (form == NULL) {
-        rc = ngx_http_voiceai_refuse(r, NGX_HTTP_BAD_REQUEST,
-                "the body is not application/x-www-form-urlencoded");
-
-    } else {
-        rc = bctx->handler(r);
+        return ngx_http_voiceai_refuse(r, NGX_HTTP_FORBIDDEN,
+                                       "wrong signature");
     }
 
-done:
+    if (rc == NGX_ERROR) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
 
-    ngx_http_finalize_request(r, ngx_http_voiceai_answer(r, rc));
+    if (form == NULL) {
+        return ngx_http_voiceai_refuse(r, NGX_HTTP_BAD_REQUEST,
+                "the body is not application/x-www-form-urlencoded");
+    }
+
+    return ctx->form_handler(r);
 }
 
 

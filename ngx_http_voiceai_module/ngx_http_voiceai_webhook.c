@@ -6,19 +6,18 @@
 
 #include "ngx_http_voiceai_module.h"
 
+#include "../src/twilio/va_status.h"
 #include "../src/twilio/va_twiml.h"
 #include "../src/wire/va_json.h"
 
 
 static ngx_int_t ngx_http_voiceai_incoming(ngx_http_request_t *r);
 static ngx_int_t ngx_http_voiceai_continue(ngx_http_request_t *r);
-static ngx_int_t ngx_http_voiceai_record(ngx_http_request_t *r,
-    ngx_http_voiceai_ctx_t *ctx);
 static ngx_int_t ngx_http_voiceai_connect(ngx_http_request_t *r,
     va_buf_t *twiml);
-static ngx_int_t ngx_http_voiceai_greet(ngx_http_request_t *r,
+static ngx_int_t ngx_http_voiceai_transfer(ngx_http_request_t *r,
     va_buf_t *twiml);
-static ngx_int_t ngx_http_voiceai_twiml(ngx_http_request_t *r,
+static ngx_int_t ngx_http_voiceai_greet(ngx_http_request_t *r,
     va_buf_t *twiml);
 
 
@@ -41,8 +40,8 @@ ngx_http_voiceai_continue_handler(ngx_http_request_t *r)
 
 /* Copies what the form says of the call into the context's record. */
 
-static ngx_int_t
-ngx_http_voiceai_record(ngx_http_request_t *r, ngx_http_voiceai_ctx_t *ctx)
+ngx_int_t
+ngx_http_voiceai_form_record(ngx_http_request_t *r, ngx_http_voiceai_ctx_t *ctx)
 {
     va_str_t                    sid, s;
     ngx_http_voiceai_record_t  *rec;
@@ -75,6 +74,8 @@ ngx_http_voiceai_record(ngx_http_request_t *r, ngx_http_voiceai_ctx_t *ctx)
     s = va_form_get(ctx->form, "Direction");
     ngx_http_voiceai_set(rec, direction, s.data, s.len);
 
+    rec->status = va_status_parse(va_form_get(ctx->form, "CallStatus"));
+
     ctx->known = 1;
 
     return NGX_OK;
@@ -84,6 +85,25 @@ ngx_http_voiceai_record(ngx_http_request_t *r, ngx_http_voiceai_ctx_t *ctx)
 static ngx_int_t
 ngx_http_voiceai_incoming(ngx_http_request_t *r)
 {
+    ngx_int_t                rc;
+    ngx_http_voiceai_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_voiceai_module);
+
+    rc = ngx_http_voiceai_form_record(r, ctx);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    return ngx_http_voiceai_begin(r);
+}
+
+
+/* Announces the call of the context's record and connects its stream. */
+
+ngx_int_t
+ngx_http_voiceai_begin(ngx_http_request_t *r)
+{
     va_buf_t                      twiml;
     ngx_int_t                     rc;
     ngx_http_voiceai_ctx_t       *ctx;
@@ -91,11 +111,6 @@ ngx_http_voiceai_incoming(ngx_http_request_t *r)
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_voiceai_module);
     vlcf = ngx_http_get_module_loc_conf(r, ngx_http_voiceai_module);
-
-    rc = ngx_http_voiceai_record(r, ctx);
-    if (rc != NGX_OK) {
-        return rc;
-    }
 
     rc = ngx_http_voiceai_zone_announce(vlcf->zone, &ctx->record);
 
@@ -153,7 +168,7 @@ ngx_http_voiceai_incoming(ngx_http_request_t *r)
 static ngx_int_t
 ngx_http_voiceai_continue(ngx_http_request_t *r)
 {
-    va_str_t                      voice, language;
+    va_str_t                      voice, language, dial;
     va_buf_t                      twiml;
     ngx_int_t                     rc;
     ngx_str_t                     text;
@@ -166,7 +181,7 @@ ngx_http_voiceai_continue(ngx_http_request_t *r)
     vlcf = ngx_http_get_module_loc_conf(r, ngx_http_voiceai_module);
     rec = &ctx->record;
 
-    rc = ngx_http_voiceai_record(r, ctx);
+    rc = ngx_http_voiceai_form_record(r, ctx);
     if (rc != NGX_OK) {
         return rc;
     }
@@ -177,7 +192,10 @@ ngx_http_voiceai_continue(ngx_http_request_t *r)
     over = 1;
 
     if (ngx_http_voiceai_zone_find(vlcf->zone, rec, 1) == NGX_OK) {
-        over = (rec->state == NGX_HTTP_VOICEAI_ENDED || rec->hangup);
+        dial = va_form_get(ctx->form, "DialCallStatus");
+
+        over = (rec->state == NGX_HTTP_VOICEAI_ENDED || rec->hangup
+                || va_str_eq(dial, VA_STR("completed")));
 
         if (rec->say_len) {
             if (ngx_http_voiceai_eval(r, vlcf->language, &text) != NGX_OK) {
@@ -191,6 +209,14 @@ ngx_http_voiceai_continue(ngx_http_request_t *r)
                                               rec->say_len },
                          voice, language);
         }
+    }
+
+    if (rec->transfer_len && !over) {
+        ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
+                      "voiceai: call %*s transferred",
+                      (size_t) rec->sid_len, rec->sid);
+
+        return ngx_http_voiceai_transfer(r, &twiml);
     }
 
     if (!over && ngx_http_voiceai_zone_announce(vlcf->zone, rec) != NGX_OK) {
@@ -210,6 +236,43 @@ ngx_http_voiceai_continue(ngx_http_request_t *r)
     }
 
     return ngx_http_voiceai_twiml(r, &twiml);
+}
+
+
+/*
+ * <Dial>; when that is over Twilio comes back here and, because the record
+ * says so, goes on with the assistant if the other side could not be reached.
+ */
+
+static ngx_int_t
+ngx_http_voiceai_transfer(ngx_http_request_t *r, va_buf_t *twiml)
+{
+    va_buf_t                      action;
+    ngx_http_voiceai_ctx_t       *ctx;
+    ngx_http_voiceai_record_t    *rec;
+    ngx_http_voiceai_loc_conf_t  *vlcf;
+    ngx_http_voiceai_srv_conf_t  *vscf;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_voiceai_module);
+    vlcf = ngx_http_get_module_loc_conf(r, ngx_http_voiceai_module);
+    vscf = ngx_http_get_module_srv_conf(r, ngx_http_voiceai_module);
+    rec = &ctx->record;
+
+    va_buf_init(&action, 4096);
+    ngx_http_voiceai_hook(&action, vlcf, &vscf->continue_uri, NULL);
+
+    va_twiml_dial(twiml, (va_str_t) { (char *) rec->transfer,
+                                      rec->transfer_len },
+                  va_str(NULL), va_buf_view(&action), 0);
+
+    va_buf_free(&action);
+
+    rec->transfer_len = 0;
+    rec->say_len = 0;
+    (void) ngx_http_voiceai_zone_store(vlcf->zone, rec,
+                                       NGX_HTTP_VOICEAI_STORE_NEXT);
+
+    return ngx_http_voiceai_twiml(r, twiml);
 }
 
 
@@ -317,7 +380,7 @@ ngx_http_voiceai_connect(ngx_http_request_t *r, va_buf_t *twiml)
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_http_voiceai_twiml(ngx_http_request_t *r, va_buf_t *twiml)
 {
     ngx_int_t  rc;

@@ -484,7 +484,7 @@ ngx_http_voiceai_zone_copy(ngx_http_voiceai_record_t *to,
 {
     if (what & NGX_HTTP_VOICEAI_STORE_STATUS) {
         to->status = from->status;
-        to->sequence = from->sequence;
+        to->seen = from->seen;
         to->answered_by = from->answered_by;
     }
 

@@ -64,7 +64,7 @@ typedef struct {
     time_t                    created;
     time_t                    updated;
     ngx_uint_t                status;     /* va_status_t of Twilio */
-    ngx_int_t                 sequence;   /* of its last status, -1: none */
+    uint32_t                  seen;       /* its newest sequence number */
     ngx_uint_t                answered_by;
     ngx_uint_t                phase;      /* va_phase_t */
     ngx_uint_t                turns;      /* of the caller, all streams */
@@ -115,7 +115,7 @@ typedef struct {
 
 
 /* Which fields ngx_http_voiceai_zone_store() takes. */
-#define NGX_HTTP_VOICEAI_STORE_STATUS    0x0001  /* status, sequence,
+#define NGX_HTTP_VOICEAI_STORE_STATUS    0x0001  /* status, seen,
                                                     answered_by */
 #define NGX_HTTP_VOICEAI_STORE_TURNS     0x0002  /* phase, counters, history */
 #define NGX_HTTP_VOICEAI_STORE_NEXT      0x0004  /* say, transfer, hangup */

@@ -1,0 +1,626 @@
+
+/*
+ * Sessions to look at, and commands to calls that are going on.
+ */
+
+
+#include "ngx_http_voiceai_api.h"
+#include "ngx_http_voiceai_bus.h"
+
+#include "../src/twilio/va_address.h"
+#include "../src/twilio/va_signature.h"
+#include "../src/twilio/va_status.h"
+#include "../src/wire/va_json.h"
+
+
+/* calls in one answer */
+#define NGX_HTTP_VOICEAI_API_SESSIONS  1000
+#define NGX_HTTP_VOICEAI_API_JSON      (4 * 1024 * 1024)
+
+
+typedef struct {
+    ngx_http_request_t           *request;
+    ngx_http_voiceai_ask_t       *ask;
+} ngx_http_voiceai_command_t;
+
+
+static ngx_int_t ngx_http_voiceai_sessions(ngx_http_request_t *r);
+static ngx_int_t ngx_http_voiceai_session(ngx_http_request_t *r,
+    ngx_str_t *sid);
+static ngx_int_t ngx_http_voiceai_api_find(ngx_http_request_t *r,
+    ngx_str_t *sid);
+static ngx_int_t ngx_http_voiceai_api_command(ngx_http_request_t *r,
+    ngx_str_t *sid, ngx_uint_t kind);
+static ngx_int_t ngx_http_voiceai_api_text(ngx_http_request_t *r);
+static ngx_int_t ngx_http_voiceai_api_ask(ngx_http_request_t *r,
+    ngx_uint_t kind, ngx_str_t *text);
+static void ngx_http_voiceai_api_answered(void *data, ngx_int_t rc);
+static void ngx_http_voiceai_api_cleanup(void *data);
+
+
+static ngx_str_t  ngx_http_voiceai_api_type = ngx_string("application/json");
+
+
+ngx_int_t
+ngx_http_voiceai_api_allowed(ngx_http_request_t *r)
+{
+    ngx_str_t                    *value;
+    va_str_t                      key;
+    ngx_http_voiceai_loc_conf_t  *vlcf;
+
+    vlcf = ngx_http_get_module_loc_conf(r, ngx_http_voiceai_module);
+
+    if (vlcf->api_key.len == 0) {
+        return ngx_http_voiceai_refuse(r, NGX_HTTP_FORBIDDEN,
+                                       "no voiceai_api_key is configured");
+    }
+
+    if (vlcf->api_open) {
+        return NGX_OK;
+    }
+
+    value = ngx_http_voiceai_header(r, "Authorization");
+
+    if (value && value->len > 7
+        && ngx_strncasecmp(value->data, (u_char *) "Bearer ", 7) == 0)
+    {
+        key.data = (char *) value->data + 7;
+        key.len = value->len - 7;
+
+        if (va_secret_eq(key, ngx_http_voiceai_view(&vlcf->api_key))) {
+            return NGX_OK;
+        }
+    }
+
+    if (ngx_http_voiceai_add_header(r, "WWW-Authenticate", "Bearer")
+        != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_voiceai_refuse(r, NGX_HTTP_UNAUTHORIZED,
+                                   "the API key is missing or wrong");
+}
+
+
+ngx_int_t
+ngx_http_voiceai_api_send(ngx_http_request_t *r, ngx_uint_t status,
+    va_buf_t *json)
+{
+    ngx_int_t  rc;
+
+    rc = ngx_http_voiceai_send(r, status, &ngx_http_voiceai_api_type, json);
+    va_buf_free(json);
+
+    return rc;
+}
+
+
+static const char *
+ngx_http_voiceai_api_state(ngx_http_voiceai_record_t *rec)
+{
+    switch (rec->state) {
+
+    case NGX_HTTP_VOICEAI_ANNOUNCED:
+        return "announced";
+
+    case NGX_HTTP_VOICEAI_STREAMING:
+        return "streaming";
+
+    case NGX_HTTP_VOICEAI_LOST:
+        return "reconnecting";
+
+    default:
+        return "ended";
+    }
+}
+
+
+#define ngx_http_voiceai_api_str(b, name, field, rec)                         \
+    do {                                                                      \
+        va_buf_puts(b, ",\"" name "\":");                                     \
+        va_json_quote(b, (va_str_t) { (char *) (rec)->field,                  \
+                                      (rec)->field##_len });                  \
+    } while (0)
+
+
+void
+ngx_http_voiceai_api_call(va_buf_t *b, ngx_http_voiceai_record_t *rec)
+{
+    va_buf_puts(b, "\"call_sid\":");
+    va_json_quote(b, (va_str_t) { (char *) rec->sid, rec->sid_len });
+    ngx_http_voiceai_api_str(b, "stream_sid", stream_sid, rec);
+    ngx_http_voiceai_api_str(b, "from", from, rec);
+    ngx_http_voiceai_api_str(b, "to", to, rec);
+    ngx_http_voiceai_api_str(b, "direction", direction, rec);
+
+    va_buf_printf(b, ",\"mode\":\"%s\",\"state\":\"%s\",\"phase\":\"%s\","
+                  "\"status\":\"%s\",\"answered_by\":\"%s\","
+                  "\"started\":%ld,\"duration\":%ld,\"connections\":%lu,"
+                  "\"turns\":%lu,\"interruptions\":%lu,\"failures\":%lu,"
+                  "\"latency_ms\":%lu,\"worker\":%ld",
+                  rec->gather ? "gather" : "stream",
+                  ngx_http_voiceai_api_state(rec),
+                  rec->state == NGX_HTTP_VOICEAI_STREAMING
+                      ? va_call_phase_name((va_phase_t) rec->phase) : "",
+                  va_status_name((va_status_t) rec->status),
+                  va_answered_name((va_answered_t) rec->answered_by),
+                  (long) rec->created,
+                  (long) ((rec->state == NGX_HTTP_VOICEAI_ENDED
+                           ? rec->updated : ngx_time()) - rec->created),
+                  (unsigned long) rec->connects,
+                  (unsigned long) rec->turns,
+                  (unsigned long) rec->interruptions,
+                  (unsigned long) rec->failures,
+                  (unsigned long) rec->latency,
+                  rec->state == NGX_HTTP_VOICEAI_STREAMING
+                      ? (long) rec->owner : 0L);
+}
+
+
+ngx_int_t
+ngx_http_voiceai_sessions_handler(ngx_http_request_t *r)
+{
+    ngx_int_t  rc;
+
+    rc = ngx_http_voiceai_api_allowed(r);
+
+    if (rc == NGX_OK && !(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))) {
+        rc = ngx_http_voiceai_not_allowed(r, "GET", "use GET");
+    }
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_discard_request_body(r);
+    }
+
+    if (rc == NGX_OK) {
+        return ngx_http_voiceai_sessions(r);
+    }
+
+    return ngx_http_voiceai_answer(r, rc);
+}
+
+
+static ngx_int_t
+ngx_http_voiceai_sessions(ngx_http_request_t *r)
+{
+    va_buf_t                      b;
+    ngx_uint_t                    n, ended;
+    ngx_http_voiceai_ctx_t       *ctx;
+    ngx_http_voiceai_record_t    *rec;
+    ngx_http_voiceai_loc_conf_t  *vlcf;
+
+    ctx = ngx_http_voiceai_get_ctx(r);
+    if (ctx == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    vlcf = ngx_http_get_module_loc_conf(r, ngx_http_voiceai_module);
+    rec = &ctx->record;
+    ended = (r->args.len == sizeof("ended=1") - 1
+             && ngx_strncmp(r->args.data, "ended=1", r->args.len) == 0);
+
+    va_buf_init(&b, NGX_HTTP_VOICEAI_API_JSON);
+    va_buf_puts(&b, "{\"sessions\":[");
+
+    rec->sid_len = 0;
+    n = 0;
+
+    while (n < NGX_HTTP_VOICEAI_API_SESSIONS
+           && ngx_http_voiceai_zone_next(vlcf->zone, rec) == NGX_OK)
+    {
+        if (rec->state == NGX_HTTP_VOICEAI_ENDED && !ended) {
+            continue;
+        }
+
+        va_buf_puts(&b, n++ ? ",{" : "{");
+        ngx_http_voiceai_api_call(&b, rec);
+        va_buf_puts(&b, "}");
+    }
+
+    va_buf_printf(&b, "],\"count\":%lu}\n", (unsigned long) n);
+
+    return ngx_http_voiceai_api_send(r, NGX_HTTP_OK, &b);
+}
+
+
+/* The last segment of the path, or the one before it. */
+
+static void
+ngx_http_voiceai_api_segment(ngx_http_request_t *r, ngx_str_t *segment,
+    ngx_str_t *last)
+{
+    u_char  *p, *end;
+
+    end = r->uri.data + r->uri.len;
+
+    for (p = end; p > r->uri.data && p[-1] != '/'; p--) { /* void */ }
+
+    last->data = p;
+    last->len = end - p;
+
+    end = (p > r->uri.data) ? p - 1 : p;
+
+    for (p = end; p > r->uri.data && p[-1] != '/'; p--) { /* void */ }
+
+    segment->data = p;
+    segment->len = end - p;
+}
+
+
+ngx_int_t
+ngx_http_voiceai_session_handler(ngx_http_request_t *r)
+{
+    ngx_int_t  rc;
+    ngx_str_t  sid, segment;
+
+    rc = ngx_http_voiceai_api_allowed(r);
+
+    if (rc == NGX_OK && !(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))) {
+        rc = ngx_http_voiceai_not_allowed(r, "GET", "use GET");
+    }
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_discard_request_body(r);
+    }
+
+    if (rc == NGX_OK) {
+        ngx_http_voiceai_api_segment(r, &segment, &sid);
+        rc = ngx_http_voiceai_api_find(r, &sid);
+
+        if (rc == NGX_OK) {
+            return ngx_http_voiceai_session(r, &sid);
+        }
+    }
+
+    return ngx_http_voiceai_answer(r, rc);
+}
+
+
+/* The call's record into the context, or 404. */
+
+static ngx_int_t
+ngx_http_voiceai_api_find(ngx_http_request_t *r, ngx_str_t *sid)
+{
+    ngx_http_voiceai_ctx_t       *ctx;
+    ngx_http_voiceai_loc_conf_t  *vlcf;
+
+    ctx = ngx_http_voiceai_get_ctx(r);
+    if (ctx == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    vlcf = ngx_http_get_module_loc_conf(r, ngx_http_voiceai_module);
+
+    if (sid->len && sid->len <= NGX_HTTP_VOICEAI_SID_LEN) {
+
+        ngx_http_voiceai_set(&ctx->record, sid, sid->data, sid->len);
+
+        if (ngx_http_voiceai_zone_find(vlcf->zone, &ctx->record, 0) == NGX_OK)
+        {
+            ctx->known = 1;
+            return NGX_OK;
+        }
+    }
+
+    return ngx_http_voiceai_refuse(r, NGX_HTTP_NOT_FOUND, "no such call");
+}
+
+
+static ngx_int_t
+ngx_http_voiceai_session(ngx_http_request_t *r, ngx_str_t *sid)
+{
+    u_char                     *p, *last;
+    size_t                      n;
+    va_buf_t                    b;
+    ngx_uint_t                  comma;
+    ngx_http_voiceai_ctx_t     *ctx;
+    ngx_http_voiceai_record_t  *rec;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_voiceai_module);
+    rec = &ctx->record;
+
+    va_buf_init(&b, NGX_HTTP_VOICEAI_API_JSON);
+    va_buf_puts(&b, "{");
+    ngx_http_voiceai_api_call(&b, rec);
+
+    va_buf_puts(&b, ",\"parameters\":{");
+
+    p = rec->params;
+    last = p + rec->params_len;
+    comma = 0;
+
+    while (p < last) {
+        va_buf_puts(&b, comma++ ? "," : "");
+        va_json_quote(&b, va_str((char *) p));
+        p += ngx_strlen(p) + 1;
+        va_buf_puts(&b, ":");
+        va_json_quote(&b, va_str((char *) p));
+        p += ngx_strlen(p) + 1;
+    }
+
+    va_buf_puts(&b, "},\"conversation\":[");
+
+    p = rec->history;
+    last = p + rec->history_len;
+    comma = 0;
+
+    while (p < last) {
+        n = ngx_strlen(p + 2);
+
+        va_buf_printf(&b, "%s{\"role\":\"%s\",\"text\":", comma++ ? "," : "",
+                      *p == 'U' ? "user" : "assistant");
+        va_json_quote(&b, (va_str_t) { (char *) p + 2, n });
+
+        if (p[1] & 0x80) {
+            va_buf_printf(&b, ",\"confidence\":%.2f", (p[1] & 0x7f) / 100.0);
+        }
+
+        if (*p == 'I') {
+            va_buf_puts(&b, ",\"interrupted\":true");
+        }
+
+        va_buf_puts(&b, "}");
+        p += n + 3;
+    }
+
+    va_buf_puts(&b, "]}\n");
+
+    return ngx_http_voiceai_api_send(r, NGX_HTTP_OK, &b);
+}
+
+
+ngx_int_t
+ngx_http_voiceai_interrupt_handler(ngx_http_request_t *r)
+{
+    ngx_str_t  sid, segment;
+
+    ngx_http_voiceai_api_segment(r, &segment, &sid);
+
+    return ngx_http_voiceai_answer(r,
+               ngx_http_voiceai_api_command(r, &sid,
+                                            NGX_HTTP_VOICEAI_BUS_INTERRUPT));
+}
+
+
+/* .../{sid}/hangup, .../{sid}/say, .../{sid}/transfer */
+
+ngx_int_t
+ngx_http_voiceai_calls_handler(ngx_http_request_t *r)
+{
+    ngx_int_t   rc;
+    ngx_str_t   sid, verb;
+    ngx_uint_t  kind;
+
+    ngx_http_voiceai_api_segment(r, &sid, &verb);
+
+    if (verb.len == 6 && ngx_strncmp(verb.data, "hangup", 6) == 0) {
+        kind = NGX_HTTP_VOICEAI_BUS_HANGUP;
+
+    } else if (verb.len == 3 && ngx_strncmp(verb.data, "say", 3) == 0) {
+        kind = NGX_HTTP_VOICEAI_BUS_SAY;
+
+    } else if (verb.len == 8 && ngx_strncmp(verb.data, "transfer", 8) == 0) {
+        kind = NGX_HTTP_VOICEAI_BUS_TRANSFER;
+
+    } else {
+        rc = ngx_http_voiceai_api_allowed(r);
+
+        if (rc == NGX_OK) {
+            rc = ngx_http_voiceai_refuse(r, NGX_HTTP_NOT_FOUND,
+                                         "no such command");
+        }
+
+        return ngx_http_voiceai_answer(r, rc);
+    }
+
+    return ngx_http_voiceai_answer(r,
+               ngx_http_voiceai_api_command(r, &sid, kind));
+}
+
+
+static ngx_int_t
+ngx_http_voiceai_api_command(ngx_http_request_t *r, ngx_str_t *sid,
+    ngx_uint_t kind)
+{
+    ngx_int_t                rc;
+    ngx_str_t                none;
+    ngx_http_voiceai_ctx_t  *ctx;
+
+    rc = ngx_http_voiceai_api_allowed(r);
+
+    if (rc == NGX_OK && !(r->method & NGX_HTTP_POST)) {
+        rc = ngx_http_voiceai_not_allowed(r, "POST", "use POST");
+    }
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_voiceai_api_find(r, sid);
+    }
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_voiceai_module);
+
+    if (ctx->record.state == NGX_HTTP_VOICEAI_ENDED) {
+        return ngx_http_voiceai_refuse(r, NGX_HTTP_CONFLICT,
+                                       "the call has ended");
+    }
+
+    if (ctx->record.state != NGX_HTTP_VOICEAI_STREAMING) {
+        return ngx_http_voiceai_refuse(r, NGX_HTTP_CONFLICT,
+                                       "the call has no stream now");
+    }
+
+    ctx->command = kind;
+
+    if (kind == NGX_HTTP_VOICEAI_BUS_SAY
+        || kind == NGX_HTTP_VOICEAI_BUS_TRANSFER)
+    {
+        return ngx_http_voiceai_read_body(r, ngx_http_voiceai_api_text);
+    }
+
+    rc = ngx_http_discard_request_body(r);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    ngx_str_null(&none);
+
+    return ngx_http_voiceai_api_ask(r, kind, &none);
+}
+
+
+/* The body of say and transfer: {"text": "..."} or {"to": "..."} */
+
+static ngx_int_t
+ngx_http_voiceai_api_text(ngx_http_request_t *r)
+{
+    char                     error[128];
+    va_str_t                 value;
+    ngx_int_t                rc;
+    ngx_str_t                text;
+    va_json_t               *json;
+    const char              *name, *bad;
+    ngx_http_voiceai_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_voiceai_module);
+
+    json = va_json_parse(ngx_http_voiceai_view(&ctx->text), error,
+                         sizeof(error));
+    if (json == NULL) {
+        return ngx_http_voiceai_refuse(r, NGX_HTTP_BAD_REQUEST,
+                                       "the body is not JSON");
+    }
+
+    bad = NULL;
+    name = (ctx->command == NGX_HTTP_VOICEAI_BUS_SAY) ? "text" : "to";
+    value = va_json_str(json, name);
+
+    if (ctx->command == NGX_HTTP_VOICEAI_BUS_SAY) {
+
+        if (value.len == 0 || value.len > NGX_HTTP_VOICEAI_BUS_TEXT) {
+            bad = "\"text\" must be a string of 1 to 4096 bytes";
+        }
+
+    } else if (value.len > NGX_HTTP_VOICEAI_ADDR_LEN
+               || va_address_kind(value) == VA_ADDRESS_NONE)
+    {
+        bad = "\"to\" must be a number in E.164 form, a sip: or a client: "
+              "address";
+    }
+
+    if (bad) {
+        rc = ngx_http_voiceai_refuse(r, NGX_HTTP_BAD_REQUEST, bad);
+
+    } else {
+        text.data = (u_char *) value.data;
+        text.len = value.len;
+        rc = ngx_http_voiceai_api_ask(r, ctx->command, &text);
+    }
+
+    va_json_free(json);
+
+    return rc;
+}
+
+
+/* NGX_DONE: the answer comes with the owner's. */
+
+static ngx_int_t
+ngx_http_voiceai_api_ask(ngx_http_request_t *r, ngx_uint_t kind,
+    ngx_str_t *text)
+{
+    ngx_pool_cleanup_t           *cln;
+    ngx_http_voiceai_ctx_t       *ctx;
+    ngx_http_voiceai_command_t   *command;
+    ngx_http_voiceai_loc_conf_t  *vlcf;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_voiceai_module);
+    vlcf = ngx_http_get_module_loc_conf(r, ngx_http_voiceai_module);
+
+    cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_http_voiceai_command_t));
+    if (cln == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    command = cln->data;
+    command->request = r;
+    command->ask = ngx_http_voiceai_bus_ask(vlcf->zone, &ctx->record, kind,
+                                            text,
+                                            ngx_http_voiceai_api_answered,
+                                            command);
+    if (command->ask == NULL) {
+        return ngx_http_voiceai_refuse(r, NGX_HTTP_SERVICE_UNAVAILABLE,
+                                       "too many commands are under way");
+    }
+
+    cln->handler = ngx_http_voiceai_api_cleanup;
+
+    r->read_event_handler = ngx_http_test_reading;
+    r->main->count++;
+
+    return NGX_DONE;
+}
+
+
+static void
+ngx_http_voiceai_api_cleanup(void *data)
+{
+    ngx_http_voiceai_command_t *command = data;
+
+    if (command->ask) {
+        ngx_http_voiceai_bus_forget(command->ask);
+    }
+}
+
+
+static void
+ngx_http_voiceai_api_answered(void *data, ngx_int_t rc)
+{
+    ngx_http_voiceai_command_t *command = data;
+
+    va_buf_t                 b;
+    ngx_connection_t        *c;
+    ngx_http_request_t      *r;
+    ngx_http_voiceai_ctx_t  *ctx;
+
+    r = command->request;
+    c = r->connection;
+    command->ask = NULL;
+
+    ngx_http_set_log_request(c->log, r);
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_voiceai_module);
+
+    switch (rc) {
+
+    case NGX_OK:
+        va_buf_init(&b, 1024);
+        va_buf_puts(&b, "{\"success\":true,\"call_sid\":");
+        va_json_quote(&b, (va_str_t) { (char *) ctx->record.sid,
+                                       ctx->record.sid_len });
+        va_buf_puts(&b, "}\n");
+        rc = ngx_http_voiceai_api_send(r, NGX_HTTP_OK, &b);
+        break;
+
+    case NGX_DECLINED:
+        rc = ngx_http_voiceai_refuse(r, NGX_HTTP_CONFLICT,
+                                     "the call has no stream now");
+        break;
+
+    case NGX_BUSY:
+        rc = ngx_http_voiceai_refuse(r, NGX_HTTP_SERVICE_UNAVAILABLE,
+                                     "the worker that has the call is busy");
+        break;
+
+    default:
+        rc = ngx_http_voiceai_refuse(r, NGX_HTTP_GATEWAY_TIME_OUT,
+                              "the worker that has the call did not answer");
+        break;
+    }
+
+    ngx_http_finalize_request(r, ngx_http_voiceai_answer(r, rc));
+    ngx_http_run_posted_requests(c);
+}
