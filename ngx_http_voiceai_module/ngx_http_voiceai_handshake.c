@@ -53,13 +53,21 @@ ngx_http_voiceai_handshake_token(ngx_str_t *list, const char *token)
 }
 
 
-/* 426, with the header that says what was expected */
+/* 426, with the header that says what was expected, where there is one */
 
 static ngx_int_t
 ngx_http_voiceai_handshake_upgrade(ngx_http_request_t *r, const char *key,
     const char *value, const char *error)
 {
-    if (ngx_http_voiceai_add_header(r, key, value) != NGX_OK) {
+#if (NGX_HTTP_V2)
+    /* HTTP/2 takes a response with such a header for a broken one */
+
+    if (r->stream) {
+        key = NULL;
+    }
+#endif
+
+    if (key && ngx_http_voiceai_add_header(r, key, value) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -75,7 +83,6 @@ ngx_int_t
 ngx_http_voiceai_handshake_check(ngx_http_request_t *r, ngx_str_t *key)
 {
     char        accept[VA_WS_ACCEPT_LEN + 1];
-    ngx_int_t   rc;
     ngx_str_t  *value;
 
     if (r->method != NGX_HTTP_GET) {
@@ -83,9 +90,11 @@ ngx_http_voiceai_handshake_check(ngx_http_request_t *r, ngx_str_t *key)
                                             "a WebSocket begins with GET");
     }
 
-    rc = ngx_http_discard_request_body(r);
-    if (rc != NGX_OK) {
-        return rc;
+    /* what follows the headers are frames, which a body would hide */
+
+    if (r->headers_in.content_length_n > 0 || r->headers_in.chunked) {
+        return ngx_http_voiceai_refuse(r, NGX_HTTP_BAD_REQUEST,
+                                       "a WebSocket handshake has no body");
     }
 
     if (r->http_version != NGX_HTTP_VERSION_11

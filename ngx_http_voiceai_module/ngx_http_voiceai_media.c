@@ -174,13 +174,15 @@ static ngx_http_voiceai_socket_t *
 ngx_http_voiceai_media_create(ngx_http_request_t *r,
     ngx_http_voiceai_ctx_t *ctx)
 {
-    ngx_pool_cleanup_t           *cln;
+    ngx_http_cleanup_t           *cln;
     ngx_http_voiceai_socket_t    *s;
     ngx_http_voiceai_loc_conf_t  *vlcf;
 
     vlcf = ngx_http_get_module_loc_conf(r, ngx_http_voiceai_module);
 
-    cln = ngx_pool_cleanup_add(r->pool, 0);
+    /* not the pool's cleanup: the access log is written before that */
+
+    cln = ngx_http_cleanup_add(r, 0);
     if (cln == NULL) {
         return NULL;
     }

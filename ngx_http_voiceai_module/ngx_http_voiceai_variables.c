@@ -88,15 +88,17 @@ ngx_http_voiceai_add_variables(ngx_conf_t *cf)
 }
 
 
+/* `any`: a stream that was refused has it as well, though it has no call */
+
 static ngx_http_voiceai_ctx_t *
 ngx_http_voiceai_variable_ctx(ngx_http_request_t *r,
-    ngx_http_variable_value_t *v)
+    ngx_http_variable_value_t *v, ngx_uint_t any)
 {
     ngx_http_voiceai_ctx_t  *ctx;
 
     ctx = ngx_http_get_module_ctx(r->main, ngx_http_voiceai_module);
 
-    if (ctx == NULL || !ctx->known) {
+    if (ctx == NULL || !(ctx->known || (any && ctx->reason[0] != '\0'))) {
         v->not_found = 1;
         return NULL;
     }
@@ -118,7 +120,7 @@ ngx_http_voiceai_variable_field(ngx_http_request_t *r,
     u_char                  *p;
     ngx_http_voiceai_ctx_t  *ctx;
 
-    ctx = ngx_http_voiceai_variable_ctx(r, v);
+    ctx = ngx_http_voiceai_variable_ctx(r, v, 0);
     if (ctx == NULL) {
         return NGX_OK;
     }
@@ -140,7 +142,7 @@ ngx_http_voiceai_variable_number(ngx_http_request_t *r,
     ngx_msec_t               ms;
     ngx_http_voiceai_ctx_t  *ctx;
 
-    ctx = ngx_http_voiceai_variable_ctx(r, v);
+    ctx = ngx_http_voiceai_variable_ctx(r, v, 1);
     if (ctx == NULL) {
         return NGX_OK;
     }
@@ -197,7 +199,7 @@ ngx_http_voiceai_variable_reason(ngx_http_request_t *r,
 {
     ngx_http_voiceai_ctx_t  *ctx;
 
-    ctx = ngx_http_voiceai_variable_ctx(r, v);
+    ctx = ngx_http_voiceai_variable_ctx(r, v, 1);
     if (ctx == NULL) {
         return NGX_OK;
     }
@@ -224,7 +226,7 @@ ngx_http_voiceai_variable_param(ngx_http_request_t *r,
     name = var->data + sizeof("voiceai_param_") - 1;
     len = var->len - (sizeof("voiceai_param_") - 1);
 
-    ctx = ngx_http_voiceai_variable_ctx(r, v);
+    ctx = ngx_http_voiceai_variable_ctx(r, v, 0);
     if (ctx == NULL) {
         return NGX_OK;
     }

@@ -168,10 +168,10 @@ ngx_http_voiceai_begin(ngx_http_request_t *r)
 static ngx_int_t
 ngx_http_voiceai_continue(ngx_http_request_t *r)
 {
-    va_str_t                      voice, language, dial;
+    va_str_t                      dial;
     va_buf_t                      twiml;
     ngx_int_t                     rc;
-    ngx_str_t                     text;
+    ngx_str_t                     voice, language;
     ngx_uint_t                    over;
     ngx_http_voiceai_ctx_t       *ctx;
     ngx_http_voiceai_record_t    *rec;
@@ -198,16 +198,18 @@ ngx_http_voiceai_continue(ngx_http_request_t *r)
                 || va_str_eq(dial, VA_STR("completed")));
 
         if (rec->say_len) {
-            if (ngx_http_voiceai_eval(r, vlcf->language, &text) != NGX_OK) {
+            if (ngx_http_voiceai_eval(r, vlcf->voice, &voice) != NGX_OK
+                || ngx_http_voiceai_eval(r, vlcf->language, &language)
+                   != NGX_OK)
+            {
                 va_buf_free(&twiml);
                 return NGX_HTTP_INTERNAL_SERVER_ERROR;
             }
 
-            voice = va_str(NULL);
-            language = ngx_http_voiceai_view(&text);
             va_twiml_say(&twiml, (va_str_t) { (char *) rec->say,
                                               rec->say_len },
-                         voice, language);
+                         ngx_http_voiceai_view(&voice),
+                         ngx_http_voiceai_view(&language));
         }
     }
 
@@ -219,8 +221,12 @@ ngx_http_voiceai_continue(ngx_http_request_t *r)
         return ngx_http_voiceai_transfer(r, &twiml);
     }
 
-    if (!over && ngx_http_voiceai_zone_announce(vlcf->zone, rec) != NGX_OK) {
-        over = 1;
+    if (!over) {
+        ngx_http_voiceai_zone_lose(vlcf->zone, rec);
+
+        if (ngx_http_voiceai_zone_announce(vlcf->zone, rec) != NGX_OK) {
+            over = 1;
+        }
     }
 
     ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,

@@ -569,8 +569,16 @@ ngx_http_voiceai_zone_announce(ngx_shm_zone_t *zone,
         goto done;
 
     } else {
-        ngx_http_voiceai_zone_state(sh, &slot->record,
-                                    NGX_HTTP_VOICEAI_ANNOUNCED);
+
+        /* a request that is repeated takes nothing from an open stream */
+
+        if (slot->record.state != NGX_HTTP_VOICEAI_STREAMING
+            || ngx_http_voiceai_zone_orphan(&slot->record))
+        {
+            ngx_http_voiceai_zone_state(sh, &slot->record,
+                                        NGX_HTTP_VOICEAI_ANNOUNCED);
+        }
+
         ngx_http_voiceai_zone_touch(sh, slot);
     }
 
@@ -671,6 +679,33 @@ ngx_http_voiceai_zone_detach(ngx_shm_zone_t *zone,
                                        |NGX_HTTP_VOICEAI_STORE_NEXT);
             ngx_http_voiceai_zone_touch(ctx->sh, slot);
         }
+    }
+
+    ngx_shmtx_unlock(&ctx->shpool->mutex);
+}
+
+
+void
+ngx_http_voiceai_zone_lose(ngx_shm_zone_t *zone,
+    ngx_http_voiceai_record_t *rec)
+{
+    uint32_t                      hash;
+    ngx_http_voiceai_slot_t      *slot;
+    ngx_http_voiceai_zone_ctx_t  *ctx;
+
+    ctx = zone->data;
+    hash = ngx_crc32_short(rec->sid, rec->sid_len);
+
+    ngx_shmtx_lock(&ctx->shpool->mutex);
+
+    slot = ngx_http_voiceai_zone_lookup(ctx->sh, rec, hash);
+
+    if (slot != NULL
+        && slot->record.state == NGX_HTTP_VOICEAI_STREAMING
+        && slot->record.connects == rec->connects)
+    {
+        ngx_http_voiceai_zone_state(ctx->sh, &slot->record,
+                                    NGX_HTTP_VOICEAI_LOST);
     }
 
     ngx_shmtx_unlock(&ctx->shpool->mutex);

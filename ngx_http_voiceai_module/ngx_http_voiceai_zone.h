@@ -142,7 +142,8 @@ char *ngx_http_voiceai_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
 /*
  * Announces a call.  rec has sid, addresses, direction and parameters.  A call
- * that is known already keeps its token and history (Twilio repeats requests).
+ * that is known already keeps its token and history (Twilio repeats requests),
+ * and its stream if one is open.
  * On return rec is the record as it stands, with the token.
  *
  * NGX_OK
@@ -162,6 +163,13 @@ ngx_int_t ngx_http_voiceai_zone_announce(ngx_shm_zone_t *zone,
  */
 ngx_int_t ngx_http_voiceai_zone_attach(ngx_shm_zone_t *zone,
     ngx_http_voiceai_record_t *rec, ngx_str_t *token, ngx_str_t *stream_sid);
+
+/*
+ * Twilio has lost the stream of rec as it was found, though its worker may not
+ * have noticed: another one may attach.
+ */
+void ngx_http_voiceai_zone_lose(ngx_shm_zone_t *zone,
+    ngx_http_voiceai_record_t *rec);
 
 /*
  * The stream has gone; rec->state, say, hangup and history say how to go on.
