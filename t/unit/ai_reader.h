@@ -56,7 +56,9 @@ static inline va_ai_reader_t *ai_start(told_t *told, const answer_t *a)
     told->stop_after = stop_after;
     va_buf_init(&told->text, 1 << 24);
     conf.key = VA_STR(KEY);
-    r = va_ai_reader_new(VA_STR("openai"), &conf, &in, ai_collect, told);
+    r = va_ai_reader_new(a->stage == VA_AI_REST ? VA_STR("rest")
+                                                : VA_STR("openai"),
+                         &conf, &in, ai_collect, told);
     assert_non_null(r);
     return r;
 }
