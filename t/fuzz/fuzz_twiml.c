@@ -33,6 +33,30 @@ static void look(va_str_t s)
     }
 }
 
+/* A verb is written within its bounds, or not at all. */
+static void look_at_verbs(va_str_t s)
+{
+    va_twiml_gather_t g = {.action = s, .hints = s, .language = s, .say = s};
+    size_t before;
+    va_buf_t b;
+
+    va_buf_init(&b, VA_TWIML_MAX + 12 * s.len);
+    if (va_twiml_gather(&b, &g) != VA_OK || !va_utf8_valid(va_buf_view(&b)) ||
+        b.len >
+            12 * s.len + VA_TWIML_HINTS_BYTES + 6 * VA_TWIML_SAY_MAX + 200) {
+        abort();
+    }
+    g.input = g.speech_timeout = g.finish_on_key = s;
+    before = b.len;
+    if (va_twiml_gather(&b, &g) == VA_OK || b.len != before) {
+        abort();
+    }
+    if (va_twiml_dial(&b, s, s, s, 1) != VA_OK && b.len != before) {
+        abort();
+    }
+    va_buf_free(&b);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     va_str_t s = {(const char *)data, size};
@@ -52,6 +76,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         look(va_buf_view(&b));
     }
     va_buf_free(&b);
+
+    look_at_verbs(s);
 
     va_buf_init(&b, VA_TWIML_MAX);
     va_twiml_begin(&b);

@@ -245,6 +245,192 @@ static void a_document_too_long_is_noticed(void **state)
     va_buf_free(&b);
 }
 
+static void gathers(void **state)
+{
+    va_twiml_gather_t g = {.action = VA_STR("/voice/process-speech?a=1&b"),
+                           .input = VA_STR("dtmf speech"),
+                           .speech_timeout = VA_STR("auto"),
+                           .timeout = 4,
+                           .speech_model = VA_STR("phone_call"),
+                           .hints = VA_STR("yes, no ,  the \"bill\""),
+                           .language = VA_STR("de-DE"),
+                           .barge_in = VA_TWIML_TRUE,
+                           .num_digits = 3,
+                           .finish_on_key = VA_STR("*"),
+                           .action_on_empty = true,
+                           .say = VA_STR("Yes & no?"),
+                           .voice = VA_STR("Polly.Vicki"),
+                           .say_language = VA_STR("de-DE")};
+    va_buf_t b;
+
+    (void)state;
+    va_buf_init(&b, VA_TWIML_MAX);
+    assert_int_equal(va_twiml_gather(&b, &g), VA_OK);
+    assert_written(&b,
+                   "<Gather input=\"dtmf speech\""
+                   " action=\"/voice/process-speech?a=1&amp;b\" timeout=\"4\""
+                   " speechTimeout=\"auto\" speechModel=\"phone_call\""
+                   " language=\"de-DE\" hints=\"yes,no,the &quot;bill&quot;\""
+                   " numDigits=\"3\" finishOnKey=\"*\" bargeIn=\"true\""
+                   " actionOnEmptyResult=\"true\">"
+                   "<Say voice=\"Polly.Vicki\" language=\"de-DE\">"
+                   "Yes &amp; no?</Say></Gather>");
+    memset(&g, 0, sizeof(g));
+    assert_int_equal(va_twiml_gather(&b, &g), VA_OK);
+    assert_written(&b, "<Gather></Gather>");
+    g.finish_on_key = VA_STR("");
+    g.barge_in = VA_TWIML_FALSE;
+    g.hints = VA_STR(" ,, \n,");
+    assert_int_equal(va_twiml_gather(&b, &g), VA_OK);
+    assert_written(&b, "<Gather finishOnKey=\"\" bargeIn=\"false\"></Gather>");
+    va_buf_free(&b);
+}
+
+static void refuses_what_gather_does_not_know(void **state)
+{
+    static const char *const inputs[] = {"voice", "dtmf,speech", "Speech",
+                                         "speech ", "\"><Hangup/>"};
+    static const char *const timeouts[] = {"Auto", "0",  "01",  "1000",
+                                           "1.5",  "-1", "1 s", "\""};
+    static const char *const keys[] = {"##", "A", " ", "w", "\""};
+    va_twiml_gather_t g = {0};
+    va_buf_t b;
+    size_t i;
+
+    (void)state;
+    va_buf_init(&b, VA_TWIML_MAX);
+    for (i = 0; i < sizeof(inputs) / sizeof(inputs[0]); i++) {
+        g.input = va_str(inputs[i]);
+        assert_int_equal(va_twiml_gather(&b, &g), VA_INVALID);
+    }
+    g = (va_twiml_gather_t){0};
+    for (i = 0; i < sizeof(timeouts) / sizeof(timeouts[0]); i++) {
+        g.speech_timeout = va_str(timeouts[i]);
+        assert_int_equal(va_twiml_gather(&b, &g), VA_INVALID);
+    }
+    g = (va_twiml_gather_t){0};
+    for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+        g.finish_on_key = va_str(keys[i]);
+        assert_int_equal(va_twiml_gather(&b, &g), VA_INVALID);
+    }
+    g.finish_on_key = (va_str_t){"\0", 1};
+    assert_int_equal(va_twiml_gather(&b, &g), VA_INVALID);
+    assert_int_equal(b.len, 0);
+    va_buf_free(&b);
+}
+
+/* Writes a <Gather> of n hints, each a unit repeated, and counts what came. */
+static size_t hints_of(const char *unit, size_t times, size_t n, size_t *bytes)
+{
+    va_buf_t hints;
+    va_twiml_gather_t g = {0};
+    size_t count = 0;
+    va_str_t copy;
+    va_buf_t b;
+    size_t i, j;
+    char *p;
+
+    va_buf_init(&hints, 1 << 20);
+    for (i = 0; i < n; i++) {
+        for (j = 0; j < times; j++) {
+            va_buf_puts(&hints, unit);
+        }
+        va_buf_puts(&hints, i + 1 < n ? "," : "");
+    }
+    copy = exact(va_buf_view(&hints));
+    g.hints = copy;
+    va_buf_init(&b, VA_TWIML_MAX);
+    assert_int_equal(va_twiml_gather(&b, &g), VA_OK);
+    assert_true(va_utf8_valid(va_buf_view(&b)));
+    p = strstr(b.data, " hints=\"");
+    *bytes = 0;
+    if (p != NULL) {
+        p += strlen(" hints=\"");
+        *bytes = strcspn(p, "\"");
+        for (count = 1, i = 0; i < *bytes; i++) {
+            count += p[i] == ',';
+        }
+    }
+    assert_string_equal(b.data + b.len - 10, "></Gather>");
+    va_buf_free(&b);
+    va_buf_free(&hints);
+    exact_free(copy);
+    return count;
+}
+
+static void keeps_hints_within_limits(void **state)
+{
+    size_t bytes;
+
+    (void)state;
+    assert_int_equal(hints_of("x", 1, 500, &bytes), 500);
+    assert_int_equal(hints_of("x", 1, 501, &bytes), 500);
+    assert_int_equal(hints_of("x", 100, 2, &bytes), 2);
+    assert_int_equal(hints_of("x", 101, 2, &bytes), 0);
+    assert_int_equal(hints_of("\xc3\xa9", 100, 2, &bytes), 2);
+    assert_int_equal(hints_of("\xf0\x9f\x98\x80", 50, 2, &bytes), 2);
+    assert_int_equal(hints_of("\xf0\x9f\x98\x80", 51, 2, &bytes), 0);
+    assert_int_equal(hints_of("\"", 100, 500, &bytes), 39);
+    assert_true(bytes <= VA_TWIML_HINTS_BYTES);
+    assert_int_equal(hints_of("\xff", 7, 3, &bytes), 0);
+    assert_int_equal(hints_of("\x01", 300, 3, &bytes), 0);
+}
+
+/* The largest of everything still fits one document. */
+static void a_gather_fits_a_document(void **state)
+{
+    static char say[2 * VA_TWIML_SAY_MAX];
+    static char hints[101 * 500];
+    va_twiml_gather_t g = {.say = {say, sizeof(say)},
+                           .hints = {hints, sizeof(hints)}};
+    va_buf_t b;
+    size_t i;
+
+    (void)state;
+    memset(say, '"', sizeof(say));
+    memset(hints, '"', sizeof(hints));
+    for (i = 100; i < sizeof(hints); i += 101) {
+        hints[i] = ',';
+    }
+    va_buf_init(&b, VA_TWIML_MAX);
+    va_twiml_begin(&b);
+    assert_int_equal(va_twiml_gather(&b, &g), VA_OK);
+    assert_int_equal(va_twiml_say(&b, g.say, none, none), VA_OK);
+    assert_int_equal(va_twiml_end(&b), VA_OK);
+    va_buf_free(&b);
+}
+
+static void dials(void **state)
+{
+    static const char *const bad[] = {"", "5551234", "+1<2",
+                                      "sip:", "http://a"};
+    va_buf_t b;
+    size_t i;
+
+    (void)state;
+    va_buf_init(&b, VA_TWIML_MAX);
+    assert_int_equal(va_twiml_dial(&b, VA_STR("+15551234567"),
+                                   VA_STR("+15557654321"), VA_STR("/d?a&b"),
+                                   20),
+                     VA_OK);
+    assert_written(&b, "<Dial action=\"/d?a&amp;b\" callerId=\"+15557654321\" "
+                       "timeout=\"20\"><Number>+15551234567</Number></Dial>");
+    assert_int_equal(
+        va_twiml_dial(&b, VA_STR("sip:a@b.example?X-A=1&X-B=2"), none, none, 0),
+        VA_OK);
+    assert_written(&b, "<Dial><Sip>sip:a@b.example?X-A=1&amp;X-B=2</Sip>"
+                       "</Dial>");
+    assert_int_equal(va_twiml_dial(&b, VA_STR("client:bob"), none, none, 0),
+                     VA_OK);
+    assert_written(&b, "<Dial><Client>bob</Client></Dial>");
+    for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        assert_int_equal(va_twiml_dial(&b, va_str(bad[i]), none, none, 0),
+                         VA_INVALID);
+    }
+    assert_int_equal(b.len, 0);
+    va_buf_free(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -256,6 +442,11 @@ int main(void)
         cmocka_unit_test(says_nothing_for_nothing),
         cmocka_unit_test(bounds_parameters),
         cmocka_unit_test(a_document_too_long_is_noticed),
+        cmocka_unit_test(gathers),
+        cmocka_unit_test(refuses_what_gather_does_not_know),
+        cmocka_unit_test(keeps_hints_within_limits),
+        cmocka_unit_test(a_gather_fits_a_document),
+        cmocka_unit_test(dials),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
