@@ -125,10 +125,8 @@ ngx_http_voiceai_call_texts(ngx_http_voiceai_call_t *call)
     r = call->request;
     vlcf = call->conf;
 
-    ngx_str_set(&call->apology, "I am sorry, something went wrong. "
-                                "Please say that again.");
-    ngx_str_set(&call->reask, "Sorry, I did not catch that. "
-                              "Could you say it again?");
+    ngx_str_set(&call->apology, NGX_HTTP_VOICEAI_APOLOGY);
+    ngx_str_set(&call->reask, NGX_HTTP_VOICEAI_REASK);
 
     if (ngx_http_voiceai_eval(r, vlcf->greeting, &call->greeting) != NGX_OK
         || ngx_http_voiceai_eval(r, vlcf->prompt, &call->prompt) != NGX_OK
@@ -206,14 +204,13 @@ ngx_http_voiceai_call_restore(ngx_http_voiceai_call_t *call)
 }
 
 
-/* As much of the newest turns as the record holds. */
+/* The conversation and its counters into the record. */
 
 static void
 ngx_http_voiceai_call_save(ngx_http_voiceai_call_t *call)
 {
-    size_t                      size;
-    u_char                     *p;
-    ngx_uint_t                  i, first;
+    va_str_t                    text;
+    ngx_uint_t                  i;
     const va_history_t         *h;
     const va_call_stat_t       *stat;
     const va_history_turn_t    *turn;
@@ -222,30 +219,20 @@ ngx_http_voiceai_call_save(ngx_http_voiceai_call_t *call)
     rec = &call->ctx->record;
     h = va_call_history(call->core);
     stat = va_call_stat(call->core);
-    size = 0;
 
-    for (first = h->count; first > 0; first--) {
-        size += h->turns[first - 1].len + 3;
+    rec->history_len = 0;
 
-        if (size > sizeof(rec->history)) {
-            break;
-        }
-    }
-
-    p = rec->history;
-
-    for (i = first; i < h->count; i++) {
+    for (i = 0; i < h->count; i++) {
         turn = &h->turns[i];
 
-        *p++ = (turn->role == VA_ROLE_USER) ? 'U'
-               : turn->interrupted ? 'I' : 'A';
-        *p++ = (turn->confidence < 0) ? 1
-               : 0x80 | (u_char) (ngx_min(turn->confidence, 1) * 100);
-        p = ngx_cpymem(p, h->turns[i].text, h->turns[i].len);
-        *p++ = '\0';
-    }
+        text.data = turn->text;
+        text.len = turn->len;
 
-    rec->history_len = p - rec->history;
+        ngx_http_voiceai_record_turn(rec,
+                                     turn->role == VA_ROLE_USER ? 'U'
+                                     : turn->interrupted ? 'I' : 'A',
+                                     text, turn->confidence);
+    }
 
     rec->turns = call->turns + stat->user_turns;
     rec->interruptions = call->interruptions + stat->interruptions;

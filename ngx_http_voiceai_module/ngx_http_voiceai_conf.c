@@ -203,6 +203,34 @@ ngx_http_voiceai_secret_slot(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
+/* 0 to 1, kept in hundredths */
+
+char *
+ngx_http_voiceai_confidence(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_voiceai_loc_conf_t  *vlcf = conf;
+
+    ngx_int_t   n;
+    ngx_str_t  *value;
+
+    if (vlcf->min_confidence != NGX_CONF_UNSET_UINT) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    n = ngx_atofp(value[1].data, value[1].len, 2);
+
+    if (n == NGX_ERROR || n > 100) {
+        return "must be 0 to 1, with two digits behind the point at most";
+    }
+
+    vlcf->min_confidence = n;
+
+    return NGX_CONF_OK;
+}
+
+
 /* A secret, or "off" where nginx's own access rules decide. */
 
 char *
@@ -577,6 +605,14 @@ ngx_http_voiceai_engine(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
+static ngx_uint_t
+ngx_http_voiceai_is(ngx_str_t *s, const char *word)
+{
+    return s->len == ngx_strlen(word)
+           && ngx_strncmp(s->data, word, s->len) == 0;
+}
+
+
 /* What a server or location with a handler must have. */
 
 char *
@@ -591,6 +627,7 @@ ngx_http_voiceai_check(ngx_conf_t *cf, ngx_http_voiceai_loc_conf_t *conf)
         ngx_http_voiceai_range(preroll, 0, VA_PREROLL_MAX_MS),
         ngx_http_voiceai_range(max_utterance, 1000, VA_UTTERANCE_MAX_MS),
         ngx_http_voiceai_range(send_ahead, 100, 10000),
+        ngx_http_voiceai_range(answer_timeout, 500, 12000),
         ngx_http_voiceai_range(idle_timeout, 100, 86400000),
         ngx_http_voiceai_range(max_duration, 1000, 86400000),
         { NULL, 0, 0, 0 }
@@ -611,6 +648,25 @@ ngx_http_voiceai_check(ngx_conf_t *cf, ngx_http_voiceai_loc_conf_t *conf)
     if (lacks) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "\"voiceai\" needs \"%s\"", lacks);
+        return NGX_CONF_ERROR;
+    }
+
+    if (!ngx_http_voiceai_is(&conf->gather_input, "speech")
+        && !ngx_http_voiceai_is(&conf->gather_input, "dtmf")
+        && !ngx_http_voiceai_is(&conf->gather_input, "dtmf speech"))
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"voiceai_gather_input\" must be \"speech\", "
+                           "\"dtmf\" or \"dtmf speech\"");
+        return NGX_CONF_ERROR;
+    }
+
+    if (!ngx_http_voiceai_is(&conf->speech_timeout, "auto")
+        && ngx_atoi(conf->speech_timeout.data, conf->speech_timeout.len) < 1)
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"voiceai_speech_timeout\" must be \"auto\" or "
+                           "seconds");
         return NGX_CONF_ERROR;
     }
 

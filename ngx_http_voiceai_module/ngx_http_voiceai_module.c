@@ -42,6 +42,8 @@ static ngx_http_voiceai_path_t  ngx_http_voiceai_paths[] = {
     { ngx_string("/voice/incoming"), ngx_http_voiceai_incoming_handler, 0 },
     { ngx_string("/voice/outbound"), ngx_http_voiceai_outbound_handler, 0 },
     { ngx_string("/voice/continue"), ngx_http_voiceai_continue_handler, 0 },
+    { ngx_string("/voice/process-speech"),
+      ngx_http_voiceai_speech_handler, 0 },
     { ngx_string("/media"), ngx_http_voiceai_media_handler, 0 },
     { ngx_string("/call-status"), ngx_http_voiceai_status_handler, 0 },
     { ngx_string("/make-call"), ngx_http_voiceai_make_call_handler, 0 },
@@ -55,7 +57,8 @@ static ngx_http_voiceai_path_t  ngx_http_voiceai_paths[] = {
 
 
 static ngx_conf_enum_t  ngx_http_voiceai_modes[] = {
-    { ngx_string("stream"), 0 },
+    { ngx_string("stream"), NGX_HTTP_VOICEAI_MODE_STREAM },
+    { ngx_string("gather"), NGX_HTTP_VOICEAI_MODE_GATHER },
     { ngx_null_string, 0 }
 };
 
@@ -109,6 +112,7 @@ static ngx_command_t  ngx_http_voiceai_commands[] = {
     ngx_http_voiceai_place("media", ngx_http_voiceai_media_handler),
     ngx_http_voiceai_place("health", ngx_http_voiceai_health_handler),
     ngx_http_voiceai_place("outbound", ngx_http_voiceai_outbound_handler),
+    ngx_http_voiceai_place("process_speech", ngx_http_voiceai_speech_handler),
     ngx_http_voiceai_place("call_status", ngx_http_voiceai_status_handler),
     ngx_http_voiceai_place("make_call", ngx_http_voiceai_make_call_handler),
     ngx_http_voiceai_place("sessions", ngx_http_voiceai_sessions_handler),
@@ -155,6 +159,23 @@ static ngx_command_t  ngx_http_voiceai_commands[] = {
                          ngx_http_set_complex_value_slot, apology, NULL),
     ngx_http_voiceai_loc("reask", NGX_CONF_TAKE1,
                          ngx_http_set_complex_value_slot, reask, NULL),
+
+    ngx_http_voiceai_loc("farewell", NGX_CONF_TAKE1,
+                         ngx_http_set_complex_value_slot, farewell, NULL),
+    ngx_http_voiceai_loc("filler", NGX_CONF_TAKE1,
+                         ngx_http_set_complex_value_slot, filler, NULL),
+    ngx_http_voiceai_loc("hints", NGX_CONF_TAKE1,
+                         ngx_http_set_complex_value_slot, hints, NULL),
+    ngx_http_voiceai_loc("gather_input", NGX_CONF_TAKE1,
+                         ngx_conf_set_str_slot, gather_input, NULL),
+    ngx_http_voiceai_loc("speech_timeout", NGX_CONF_TAKE1,
+                         ngx_conf_set_str_slot, speech_timeout, NULL),
+    ngx_http_voiceai_loc("speech_model", NGX_CONF_TAKE1,
+                         ngx_conf_set_str_slot, speech_model, NULL),
+    ngx_http_voiceai_loc("min_confidence", NGX_CONF_TAKE1,
+                         ngx_http_voiceai_confidence, min_confidence, NULL),
+    ngx_http_voiceai_loc("answer_timeout", NGX_CONF_TAKE1,
+                         ngx_conf_set_msec_slot, answer_timeout, NULL),
 
     ngx_http_voiceai_loc("silence_threshold", NGX_CONF_TAKE1,
                          ngx_conf_set_msec_slot, silence_threshold, NULL),
@@ -291,6 +312,9 @@ ngx_http_voiceai_handler(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     } else if (clcf->handler == ngx_http_voiceai_status_handler) {
         uri = &vscf->status_uri;
 
+    } else if (clcf->handler == ngx_http_voiceai_speech_handler) {
+        uri = &vscf->speech_uri;
+
     } else {
         return NGX_CONF_OK;
     }
@@ -389,6 +413,10 @@ ngx_http_voiceai_merge_srv_conf(ngx_conf_t *cf, void *parent, void *child)
         ngx_str_set(&conf->status_uri, "/call-status");
     }
 
+    if (conf->speech_uri.len == 0) {
+        ngx_str_set(&conf->speech_uri, "/voice/process-speech");
+    }
+
     return NGX_CONF_OK;
 }
 
@@ -428,7 +456,13 @@ ngx_http_voiceai_create_loc_conf(ngx_conf_t *cf)
     conf->voice = NGX_CONF_UNSET_PTR;
     conf->apology = NGX_CONF_UNSET_PTR;
     conf->reask = NGX_CONF_UNSET_PTR;
+    conf->farewell = NGX_CONF_UNSET_PTR;
+    conf->filler = NGX_CONF_UNSET_PTR;
+    conf->hints = NGX_CONF_UNSET_PTR;
     conf->parameters = NGX_CONF_UNSET_PTR;
+
+    conf->min_confidence = NGX_CONF_UNSET_UINT;
+    conf->answer_timeout = NGX_CONF_UNSET_MSEC;
 
     conf->silence_threshold = NGX_CONF_UNSET_MSEC;
     conf->barge_in_after = NGX_CONF_UNSET_MSEC;
@@ -479,7 +513,19 @@ ngx_http_voiceai_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_ptr_value(conf->voice, prev->voice, NULL);
     ngx_conf_merge_ptr_value(conf->apology, prev->apology, NULL);
     ngx_conf_merge_ptr_value(conf->reask, prev->reask, NULL);
+    ngx_conf_merge_ptr_value(conf->farewell, prev->farewell, NULL);
+    ngx_conf_merge_ptr_value(conf->filler, prev->filler, NULL);
+    ngx_conf_merge_ptr_value(conf->hints, prev->hints, NULL);
     ngx_conf_merge_ptr_value(conf->parameters, prev->parameters, NULL);
+
+    ngx_conf_merge_str_value(conf->gather_input, prev->gather_input,
+                             "speech");
+    ngx_conf_merge_str_value(conf->speech_timeout, prev->speech_timeout,
+                             "auto");
+    ngx_conf_merge_str_value(conf->speech_model, prev->speech_model, "");
+    ngx_conf_merge_uint_value(conf->min_confidence, prev->min_confidence, 30);
+    ngx_conf_merge_msec_value(conf->answer_timeout, prev->answer_timeout,
+                              6000);
 
     ngx_conf_merge_msec_value(conf->silence_threshold,
                               prev->silence_threshold, 4000);

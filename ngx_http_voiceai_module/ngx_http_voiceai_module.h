@@ -24,6 +24,14 @@
 #define NGX_HTTP_VOICEAI_TTS           2
 #define NGX_HTTP_VOICEAI_STAGES        3
 
+#define NGX_HTTP_VOICEAI_APOLOGY                                              \
+    "I am sorry, something went wrong. Please say that again."
+#define NGX_HTTP_VOICEAI_REASK                                                \
+    "Sorry, I did not catch that. Could you say it again?"
+
+#define NGX_HTTP_VOICEAI_MODE_STREAM   0
+#define NGX_HTTP_VOICEAI_MODE_GATHER   1
+
 /* what to do when a machine answers a call that we made */
 #define NGX_HTTP_VOICEAI_MACHINE_CONTINUE  0
 #define NGX_HTTP_VOICEAI_MACHINE_HANGUP    1
@@ -44,6 +52,7 @@ typedef struct {
     ngx_str_t                     continue_uri;
     ngx_str_t                     outbound_uri;
     ngx_str_t                     status_uri;
+    ngx_str_t                     speech_uri;
 } ngx_http_voiceai_srv_conf_t;
 
 
@@ -86,7 +95,16 @@ typedef struct {
     ngx_http_complex_value_t     *voice;
     ngx_http_complex_value_t     *apology;
     ngx_http_complex_value_t     *reask;
+    ngx_http_complex_value_t     *farewell;
+    ngx_http_complex_value_t     *filler;
+    ngx_http_complex_value_t     *hints;
     ngx_array_t                  *parameters;
+
+    ngx_str_t                     gather_input;
+    ngx_str_t                     speech_timeout;
+    ngx_str_t                     speech_model;
+    ngx_uint_t                    min_confidence;  /* hundredths */
+    ngx_msec_t                    answer_timeout;
 
     ngx_msec_t                    silence_threshold;
     ngx_msec_t                    barge_in_after;
@@ -142,6 +160,8 @@ VA_BEGIN_DECLS
 char *ngx_http_voiceai_secret_slot(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_voiceai_api_key(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_voiceai_confidence(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_voiceai_engine(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_http_voiceai_public_url(ngx_conf_t *cf, ngx_command_t *cmd,
@@ -208,6 +228,13 @@ ngx_int_t ngx_http_voiceai_outbound_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_voiceai_status_handler(ngx_http_request_t *r);
 void ngx_http_voiceai_hook(va_buf_t *url, ngx_http_voiceai_loc_conf_t *vlcf,
     ngx_str_t *uri, ngx_str_t *id);
+
+/* ngx_http_voiceai_gather.c */
+ngx_int_t ngx_http_voiceai_speech_handler(ngx_http_request_t *r);
+
+/* <Gather> that says the text; NGX_OK, or NGX_ERROR. */
+ngx_int_t ngx_http_voiceai_gather(ngx_http_request_t *r, va_buf_t *twiml,
+    va_str_t say);
 
 /* ngx_http_voiceai_handshake.c */
 

@@ -157,6 +157,8 @@ ngx_http_voiceai_make_call_record(ngx_http_request_t *r, va_make_call_t *call)
     ngx_http_voiceai_set(rec, prompt, call->prompt.data, call->prompt.len);
     ngx_http_voiceai_set(rec, voice, call->voice.data, call->voice.len);
 
+    rec->gather = (call->mode == VA_MAKE_CALL_GATHER);
+
     for (i = 0; i < call->param_count; i++) {
         len = call->params[i].name.len + call->params[i].value.len + 2;
 

@@ -17,7 +17,7 @@ static ngx_int_t ngx_http_voiceai_connect(ngx_http_request_t *r,
     va_buf_t *twiml);
 static ngx_int_t ngx_http_voiceai_transfer(ngx_http_request_t *r,
     va_buf_t *twiml);
-static ngx_int_t ngx_http_voiceai_greet(ngx_http_request_t *r,
+static ngx_int_t ngx_http_voiceai_open(ngx_http_request_t *r,
     va_buf_t *twiml);
 
 
@@ -112,6 +112,10 @@ ngx_http_voiceai_begin(ngx_http_request_t *r)
     ctx = ngx_http_get_module_ctx(r, ngx_http_voiceai_module);
     vlcf = ngx_http_get_module_loc_conf(r, ngx_http_voiceai_module);
 
+    if (vlcf->mode == NGX_HTTP_VOICEAI_MODE_GATHER) {
+        ctx->record.gather = 1;
+    }
+
     rc = ngx_http_voiceai_zone_announce(vlcf->zone, &ctx->record);
 
     va_buf_init(&twiml, VA_TWIML_MAX);
@@ -124,11 +128,7 @@ ngx_http_voiceai_begin(ngx_http_request_t *r)
                       "voiceai: call %*s announced",
                       (size_t) ctx->record.sid_len, ctx->record.sid);
 
-        rc = ngx_http_voiceai_greet(r, &twiml);
-
-        if (rc == NGX_OK) {
-            rc = ngx_http_voiceai_connect(r, &twiml);
-        }
+        rc = ngx_http_voiceai_open(r, &twiml);
 
         break;
 
@@ -282,34 +282,51 @@ ngx_http_voiceai_transfer(ngx_http_request_t *r, va_buf_t *twiml)
 }
 
 
-/* <Say> of the greeting, where there is no voice to speak it on the stream. */
+/* The first words, by <Gather> or where there is no voice by <Say>. */
 
 static ngx_int_t
-ngx_http_voiceai_greet(ngx_http_request_t *r, va_buf_t *twiml)
+ngx_http_voiceai_open(ngx_http_request_t *r, va_buf_t *twiml)
 {
+    va_str_t                      say;
     ngx_str_t                     text, voice, language;
+    ngx_http_voiceai_ctx_t       *ctx;
     ngx_http_voiceai_loc_conf_t  *vlcf;
 
+    ctx = ngx_http_get_module_ctx(r, ngx_http_voiceai_module);
     vlcf = ngx_http_get_module_loc_conf(r, ngx_http_voiceai_module);
 
-    if (vlcf->engines[NGX_HTTP_VOICEAI_TTS].set
-        && !vlcf->engines[NGX_HTTP_VOICEAI_TTS].off)
-    {
-        return NGX_OK;
-    }
-
-    if (ngx_http_voiceai_eval(r, vlcf->greeting, &text) != NGX_OK
-        || ngx_http_voiceai_eval(r, vlcf->voice, &voice) != NGX_OK
-        || ngx_http_voiceai_eval(r, vlcf->language, &language) != NGX_OK)
-    {
+    if (ngx_http_voiceai_eval(r, vlcf->greeting, &text) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    va_twiml_say(twiml, ngx_http_voiceai_view(&text),
-                 ngx_http_voiceai_view(&voice),
-                 ngx_http_voiceai_view(&language));
+    say = ngx_http_voiceai_view(&text);
 
-    return NGX_OK;
+    if (ctx->record.message_len) {
+        say.data = (char *) ctx->record.message;
+        say.len = ctx->record.message_len;
+    }
+
+    if (ctx->record.gather) {
+        ngx_http_voiceai_record_turn(&ctx->record, 'A', say, -1);
+        (void) ngx_http_voiceai_zone_store(vlcf->zone, &ctx->record,
+                                           NGX_HTTP_VOICEAI_STORE_TURNS);
+
+        return ngx_http_voiceai_gather(r, twiml, say);
+    }
+
+    if (vlcf->engines[NGX_HTTP_VOICEAI_TTS].off) {
+
+        if (ngx_http_voiceai_eval(r, vlcf->voice, &voice) != NGX_OK
+            || ngx_http_voiceai_eval(r, vlcf->language, &language) != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        va_twiml_say(twiml, say, ngx_http_voiceai_view(&voice),
+                     ngx_http_voiceai_view(&language));
+    }
+
+    return ngx_http_voiceai_connect(r, twiml);
 }
 
 

@@ -6,7 +6,7 @@
 
 
 #define NGX_HTTP_VOICEAI_ZONE_MAGIC    0x56414931
-#define NGX_HTTP_VOICEAI_ZONE_LAYOUT   2
+#define NGX_HTTP_VOICEAI_ZONE_LAYOUT   3
 
 
 typedef struct {
@@ -512,6 +512,11 @@ ngx_http_voiceai_zone_copy(ngx_http_voiceai_record_t *to,
         ngx_http_voiceai_set(to, params, from->params, from->params_len);
     }
 
+    if (what & NGX_HTTP_VOICEAI_STORE_GATHER) {
+        to->asked = from->asked;
+        to->answered = from->answered;
+    }
+
     if (what & NGX_HTTP_VOICEAI_STORE_RECOVERED) {
         to->recovered = from->recovered;
     }
@@ -741,6 +746,42 @@ ngx_http_voiceai_zone_find(ngx_shm_zone_t *zone,
     ngx_shmtx_unlock(&ctx->shpool->mutex);
 
     return rc;
+}
+
+
+void
+ngx_http_voiceai_record_turn(ngx_http_voiceai_record_t *rec, u_char role,
+    va_str_t text, float confidence)
+{
+    u_char  *p;
+    size_t   n;
+
+    text.len = ngx_min(text.len, sizeof(rec->history) / 2);
+
+    /* what would end the text early is left out */
+
+    n = 0;
+
+    while (n < text.len && text.data[n] != '\0') {
+        n++;
+    }
+
+    text.len = n;
+
+    while (text.len + 3 > sizeof(rec->history) - rec->history_len) {
+        n = ngx_strlen(rec->history + 2) + 3;
+        rec->history_len -= n;
+        ngx_memmove(rec->history, rec->history + n, rec->history_len);
+    }
+
+    p = rec->history + rec->history_len;
+    *p++ = role;
+    *p++ = (confidence < 0) ? 1
+           : 0x80 | (u_char) (ngx_min(confidence, 1) * 100);
+    p = ngx_cpymem(p, text.data, text.len);
+    *p = '\0';
+
+    rec->history_len += text.len + 3;
 }
 
 

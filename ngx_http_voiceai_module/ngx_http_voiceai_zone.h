@@ -71,6 +71,9 @@ typedef struct {
     ngx_uint_t                interruptions;
     ngx_uint_t                failures;
     ngx_msec_t                latency;    /* of the last answer */
+    ngx_uint_t                asked;      /* gather: times in vain, in a row */
+    ngx_uint_t                answered;   /* gather: the turn that say is
+                                             the answer to */
 
     unsigned                  hangup:1;   /* after what is to be said */
     unsigned                  gather:1;   /* no stream: TwiML only */
@@ -101,7 +104,8 @@ typedef struct {
     /* number or SIP address to be transferred to when the stream ends */
     ngx_http_voiceai_field(transfer, NGX_HTTP_VOICEAI_ADDR_LEN);
 
-    /* turns, oldest first: 'U' or 'A', text, null */
+    /* turns, oldest first: 'U', 'A' or 'I' (the assistant, interrupted),
+       0x80 and the confidence in hundredths or 1, text, null */
     ngx_http_voiceai_field(history, NGX_HTTP_VOICEAI_HISTORY_LEN);
 } ngx_http_voiceai_record_t;
 
@@ -123,6 +127,7 @@ typedef struct {
                                                     params, gather */
 #define NGX_HTTP_VOICEAI_STORE_STATE     0x0010  /* state, unless streaming */
 #define NGX_HTTP_VOICEAI_STORE_RECOVERED 0x0020
+#define NGX_HTTP_VOICEAI_STORE_GATHER    0x0040  /* asked, answered */
 
 
 /* Copies s into a field, cut at its size. */
@@ -184,6 +189,14 @@ void ngx_http_voiceai_zone_detach(ngx_shm_zone_t *zone,
  */
 ngx_int_t ngx_http_voiceai_zone_find(ngx_shm_zone_t *zone,
     ngx_http_voiceai_record_t *rec, ngx_uint_t take);
+
+/*
+ * Adds a turn to the history of rec, which is nobody else's: role 'U', 'A' or
+ * 'I' (the assistant, interrupted), confidence 0..1 or negative.  The oldest
+ * turns make room.
+ */
+void ngx_http_voiceai_record_turn(ngx_http_voiceai_record_t *rec, u_char role,
+    va_str_t text, float confidence);
 
 /*
  * Writes the fields named by `what` of rec->sid's record; updated is set.
