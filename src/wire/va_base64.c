@@ -1,5 +1,7 @@
 #include "va_base64.h"
 
+#include <string.h>
+
 /* Set in the table for what is not in the alphabet, and in no value. */
 #define VA_BASE64_BAD 0xc0
 
@@ -32,11 +34,80 @@ static const uint8_t va_base64_values[256] = {
     0xff, 0xff, 0xff, 0xff,
 };
 
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define VA_BASE64_BLOCKS 1
+#define VA_BASE64_TEXT 16 /* characters of a block */
+#define VA_BASE64_DATA 12 /* bytes of a block */
+
+typedef int8_t va_base64_chars_t __attribute__((vector_size(16)));
+typedef uint32_t va_base64_words_t __attribute__((vector_size(16)));
+
+static inline uint32_t va_base64_load(const uint8_t *p)
+{
+    uint32_t v;
+
+    memcpy(&v, p, sizeof(v));
+    return __builtin_bswap32(v);
+}
+
+/* Encodes a block; reads one byte more than it. */
+static inline void va_base64_encode_block(char *out, const uint8_t *in)
+{
+    va_base64_words_t w = {va_base64_load(in), va_base64_load(in + 3),
+                           va_base64_load(in + 6), va_base64_load(in + 9)};
+    va_base64_chars_t c;
+
+    w = w >> 26 | (w >> 12 & 0x3f00) | (w << 2 & 0x3f0000) |
+        (w << 16 & 0x3f000000);
+    c = (va_base64_chars_t)w;
+    /* Where the alphabet jumps: to a, to 0, to + and to the slash. */
+    c += 'A' + ((c > 25) & ('a' - 'A' - 26)) + ((c > 51) & ('0' - 'a' - 26)) +
+         ((c > 61) & ('+' - '0' - 10)) + ((c > 62) & ('/' - '+' - 1));
+    memcpy(out, &c, sizeof(c));
+}
+
+/* Decodes a block; clears bits of *good where characters are bad. */
+static inline void va_base64_decode_block(uint8_t *out, const uint8_t *in,
+                                          va_base64_chars_t *good)
+{
+    va_base64_chars_t c, plus;
+    va_base64_words_t w;
+    uint32_t v;
+
+    memcpy(&c, in, sizeof(c));
+    plus = c == '+';
+    /* An odd number of these bounds is below what is in the alphabet. */
+    *good &= plus | ((c > '/' - 1) ^ (c > '9') ^ (c > 'A' - 1) ^ (c > 'Z') ^
+                     (c > 'a' - 1) ^ (c > 'z'));
+    c += (plus & (62 - '+')) + ((c > '/' - 1) & (63 - '/')) +
+         ((c > '/') & (52 - '0' - (63 - '/'))) +
+         ((c > 'A' - 1) & (0 - 'A' - (52 - '0'))) +
+         ((c > 'a' - 1) & (26 - 'a' - (0 - 'A')));
+    w = (va_base64_words_t)c;
+    w = w << 26 | (w << 12 & 0x03f00000) | (w >> 2 & 0x000fc000) |
+        (w >> 16 & 0x00003f00);
+    for (int i = 0; i < 3; i++) {
+        /* The fourth byte is written over by the next group. */
+        v = __builtin_bswap32(w[i]);
+        memcpy(out + 3 * i, &v, sizeof(v));
+    }
+    v = __builtin_bswap32(w[3]);
+    memcpy(out + 9, &v, 3);
+}
+#endif
+
 size_t va_base64_encode(char *out, const uint8_t *in, size_t n)
 {
     const char *start = out;
     uint32_t v;
 
+#ifdef VA_BASE64_BLOCKS
+    for (; n > VA_BASE64_DATA; n -= VA_BASE64_DATA) {
+        va_base64_encode_block(out, in);
+        in += VA_BASE64_DATA;
+        out += VA_BASE64_TEXT;
+    }
+#endif
     for (; n >= 3; n -= 3, in += 3, out += 4) {
         v = (uint32_t)in[0] << 16 | (uint32_t)in[1] << 8 | in[2];
         out[0] = va_base64_chars[v >> 18];
@@ -63,6 +134,20 @@ static bool va_base64_groups(uint8_t *out, const uint8_t *in, size_t n)
 {
     uint32_t seen = 0;
 
+#ifdef VA_BASE64_BLOCKS
+    va_base64_chars_t good = ~(va_base64_chars_t){0};
+    int8_t all = -1;
+
+    for (; n >= VA_BASE64_TEXT; n -= VA_BASE64_TEXT) {
+        va_base64_decode_block(out, in, &good);
+        in += VA_BASE64_TEXT;
+        out += VA_BASE64_DATA;
+    }
+    for (int i = 0; i < VA_BASE64_TEXT; i++) {
+        all &= good[i];
+    }
+    seen = all == -1 ? 0 : VA_BASE64_BAD;
+#endif
     for (; n >= 4; n -= 4, in += 4, out += 3) {
         uint32_t a = va_base64_values[in[0]];
         uint32_t b = va_base64_values[in[1]];
