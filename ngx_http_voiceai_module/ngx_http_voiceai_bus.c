@@ -40,8 +40,10 @@ struct ngx_http_voiceai_ask_s {
 
 
 typedef struct {
-    ngx_shm_zone_t           *zone;
-    ngx_uint_t                listened;
+    ngx_shm_zone_t                *zone;
+    ngx_http_voiceai_used_zone_t  *used;
+    ngx_uint_t                     listened;
+    ngx_uint_t                     recover;  /* calls may have been lost */
 } ngx_http_voiceai_bus_zone_t;
 
 
@@ -60,6 +62,7 @@ static void ngx_http_voiceai_bus_tell(ngx_shm_zone_t *zone,
 
 
 static int                            ngx_http_voiceai_bus_fd = -1;
+static ngx_http_voiceai_main_conf_t  *ngx_http_voiceai_bus_conf;
 static ngx_connection_t              *ngx_http_voiceai_bus_connection;
 static u_char                         ngx_http_voiceai_bus_own[16];
 static uint64_t                       ngx_http_voiceai_bus_number;
@@ -77,10 +80,15 @@ static ngx_http_voiceai_bus_msg_t     ngx_http_voiceai_bus_out;
 
 
 ngx_int_t
-ngx_http_voiceai_bus_init(ngx_cycle_t *cycle, ngx_array_t *zones)
+ngx_http_voiceai_bus_init(ngx_cycle_t *cycle,
+    ngx_http_voiceai_main_conf_t *vmcf)
 {
-    ngx_uint_t        i;
-    ngx_shm_zone_t  **zone;
+    ngx_uint_t                     i;
+    ngx_array_t                   *zones;
+    ngx_http_voiceai_used_zone_t  *used;
+
+    zones = &vmcf->zones;
+    ngx_http_voiceai_bus_conf = vmcf;
 
     ngx_queue_init(&ngx_http_voiceai_bus_waiting);
     ngx_queue_init(&ngx_http_voiceai_bus_listeners);
@@ -102,18 +110,19 @@ ngx_http_voiceai_bus_init(ngx_cycle_t *cycle, ngx_array_t *zones)
         return NGX_ERROR;
     }
 
-    zone = zones->elts;
+    used = zones->elts;
 
     for (i = 0; i < zones->nelts; i++) {
-        ngx_http_voiceai_bus_zones[i].zone = zone[i];
+        ngx_http_voiceai_bus_zones[i].zone = used[i].zone;
+        ngx_http_voiceai_bus_zones[i].used = &used[i];
 
-        if (ngx_http_voiceai_zone_enter(zone[i], ngx_http_voiceai_bus_own)
+        if (ngx_http_voiceai_zone_enter(used[i].zone, ngx_http_voiceai_bus_own)
             != NGX_OK)
         {
             ngx_log_error(NGX_LOG_ERR, cycle->log, 0,
                           "voiceai zone \"%V\" knows too many workers, "
                           "commands will not reach this one",
-                          &zone[i]->shm.name);
+                          &used[i].zone->shm.name);
         }
     }
 
@@ -491,6 +500,13 @@ ngx_http_voiceai_bus_tick(ngx_event_t *ev)
                           "voiceai: a worker died, its calls in zone \"%V\" "
                           "are to be connected again",
                           &ngx_http_voiceai_bus_zones[i].zone->shm.name);
+            ngx_http_voiceai_bus_zones[i].recover = 1;
+        }
+
+        if (ngx_http_voiceai_bus_zones[i].recover && !ngx_exiting) {
+            ngx_http_voiceai_bus_zones[i].recover =
+                ngx_http_voiceai_recover(ngx_http_voiceai_bus_conf,
+                                         ngx_http_voiceai_bus_zones[i].used);
         }
 
         n = ngx_http_voiceai_zone_workers(ngx_http_voiceai_bus_zones[i].zone,

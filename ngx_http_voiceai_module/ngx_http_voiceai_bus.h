@@ -53,8 +53,9 @@ typedef struct {
 
 VA_BEGIN_DECLS
 
-/* Per worker; zones is an array of ngx_shm_zone_t pointers. */
-ngx_int_t ngx_http_voiceai_bus_init(ngx_cycle_t *cycle, ngx_array_t *zones);
+/* Per worker; enters the zones in use. */
+ngx_int_t ngx_http_voiceai_bus_init(ngx_cycle_t *cycle,
+    ngx_http_voiceai_main_conf_t *vmcf);
 void ngx_http_voiceai_bus_exit(void);
 
 /*

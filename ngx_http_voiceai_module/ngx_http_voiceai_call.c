@@ -90,12 +90,18 @@ ngx_http_voiceai_call_create(ngx_http_request_t *r,
     conf.apology = ngx_http_voiceai_view(&call->apology);
     conf.reask = ngx_http_voiceai_view(&call->reask);
 
-    /* who comes back was greeted; without a voice Twilio greeted */
+    /*
+     * who comes back was greeted, but wants to know after an interruption;
+     * without a voice Twilio greeted
+     */
 
     if (ctx->record.connects <= 1
         && !vlcf->engines[NGX_HTTP_VOICEAI_TTS].off)
     {
         conf.greeting = ngx_http_voiceai_view(&call->greeting);
+
+    } else if (ctx->record.resumed) {
+        conf.greeting = ngx_http_voiceai_view(&call->resume);
     }
 
     call->core = va_call_new(&conf, ngx_http_voiceai_call_act, call);
@@ -127,6 +133,7 @@ ngx_http_voiceai_call_texts(ngx_http_voiceai_call_t *call)
 
     ngx_str_set(&call->apology, NGX_HTTP_VOICEAI_APOLOGY);
     ngx_str_set(&call->reask, NGX_HTTP_VOICEAI_REASK);
+    ngx_str_set(&call->resume, "Sorry, we were cut off. Where were we?");
 
     if (ngx_http_voiceai_eval(r, vlcf->greeting, &call->greeting) != NGX_OK
         || ngx_http_voiceai_eval(r, vlcf->prompt, &call->prompt) != NGX_OK
@@ -155,6 +162,12 @@ ngx_http_voiceai_call_texts(ngx_http_voiceai_call_t *call)
 
     if (vlcf->apology
         && ngx_http_voiceai_eval(r, vlcf->apology, &call->apology) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (vlcf->resume
+        && ngx_http_voiceai_eval(r, vlcf->resume, &call->resume) != NGX_OK)
     {
         return NGX_ERROR;
     }

@@ -52,6 +52,7 @@ struct ngx_http_voiceai_call_s {
     ngx_str_t                    voice;
     ngx_str_t                    apology;
     ngx_str_t                    reask;
+    ngx_str_t                    resume;
 
     ngx_event_t                  timer;
     ngx_event_t                  deferred;

@@ -168,7 +168,8 @@ ngx_http_voiceai_speech(ngx_http_request_t *r)
     if (ngx_http_voiceai_zone_find(vlcf->zone, &ctx->record, 0) != NGX_OK) {
         ctx->record.gather = 1;
 
-        if (ngx_http_voiceai_zone_announce(vlcf->zone, &ctx->record)
+        if (ngx_http_voiceai_zone_announce(vlcf->zone, &ctx->record,
+                                        vlcf->max_calls)
             != NGX_OK)
         {
             return ngx_http_voiceai_speech_say(r, va_str(NULL), 1);

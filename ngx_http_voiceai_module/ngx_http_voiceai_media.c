@@ -60,6 +60,8 @@ static void ngx_http_voiceai_media_params(ngx_http_voiceai_socket_t *s,
     va_media_msg_t *msg, ngx_str_t *token);
 static void ngx_http_voiceai_media_end(ngx_http_voiceai_socket_t *s,
     ngx_http_voiceai_state_e state, ngx_uint_t code, const char *reason);
+static void ngx_http_voiceai_media_reason(ngx_http_voiceai_socket_t *s,
+    const char *reason);
 static void ngx_http_voiceai_media_done(ngx_http_voiceai_socket_t *s,
     const char *reason);
 static void ngx_http_voiceai_media_done_handler(ngx_event_t *ev);
@@ -577,7 +579,7 @@ ngx_http_voiceai_media_attach(ngx_http_voiceai_socket_t *s,
         ngx_http_voiceai_set(rec, account_sid, msg->account_sid.data,
                              msg->account_sid.len);
 
-        rc = ngx_http_voiceai_zone_announce(vlcf->zone, rec);
+        rc = ngx_http_voiceai_zone_announce(vlcf->zone, rec, vlcf->max_calls);
 
         if (rc == NGX_OK) {
             rc = ngx_http_voiceai_zone_attach(vlcf->zone, rec, NULL, &sid);
@@ -736,6 +738,26 @@ ngx_http_voiceai_media_fail(ngx_http_request_t *r, const char *reason)
 }
 
 
+/* For the access log: a copy, because a reader's own text goes with it. */
+
+static void
+ngx_http_voiceai_media_reason(ngx_http_voiceai_socket_t *s, const char *reason)
+{
+    size_t   size;
+    u_char  *p;
+
+    size = ngx_strlen(reason) + 1;
+
+    p = ngx_pnalloc(s->request->pool, size);
+    if (p == NULL) {
+        return;
+    }
+
+    ngx_memcpy(p, reason, size);
+    s->ctx->reason = (char *) p;
+}
+
+
 /*
  * Ends the call and begins the closing handshake.  The record is written
  * before the close frame leaves, because Twilio asks what comes next as soon
@@ -758,7 +780,7 @@ ngx_http_voiceai_media_end(ngx_http_voiceai_socket_t *s,
     c = s->request->connection;
 
     s->closing = 1;
-    s->ctx->reason = reason;
+    ngx_http_voiceai_media_reason(s, reason);
 
     ngx_log_error(NGX_LOG_INFO, c->log, 0,
                   "voiceai: %s%*s closing with %ui: %s",
@@ -791,7 +813,7 @@ ngx_http_voiceai_media_done(ngx_http_voiceai_socket_t *s, const char *reason)
     }
 
     if (!s->closing) {
-        s->ctx->reason = reason;
+        ngx_http_voiceai_media_reason(s, reason);
 
         ngx_log_error(NGX_LOG_INFO, s->request->connection->log, 0,
                       "voiceai: %s%*s lost: %s",

@@ -30,7 +30,7 @@ static void *ngx_http_voiceai_create_loc_conf(ngx_conf_t *cf);
 static char *ngx_http_voiceai_merge_loc_conf(ngx_conf_t *cf, void *parent,
     void *child);
 static char *ngx_http_voiceai_use_zone(ngx_conf_t *cf,
-    ngx_http_voiceai_main_conf_t *vmcf, ngx_shm_zone_t *zone);
+    ngx_http_voiceai_main_conf_t *vmcf, ngx_http_voiceai_loc_conf_t *conf);
 static ngx_int_t ngx_http_voiceai_init_process(ngx_cycle_t *cycle);
 static void ngx_http_voiceai_exit_process(ngx_cycle_t *cycle);
 
@@ -160,6 +160,8 @@ static ngx_command_t  ngx_http_voiceai_commands[] = {
     ngx_http_voiceai_loc("reask", NGX_CONF_TAKE1,
                          ngx_http_set_complex_value_slot, reask, NULL),
 
+    ngx_http_voiceai_loc("resume", NGX_CONF_TAKE1,
+                         ngx_http_set_complex_value_slot, resume, NULL),
     ngx_http_voiceai_loc("farewell", NGX_CONF_TAKE1,
                          ngx_http_set_complex_value_slot, farewell, NULL),
     ngx_http_voiceai_loc("filler", NGX_CONF_TAKE1,
@@ -195,6 +197,8 @@ static ngx_command_t  ngx_http_voiceai_commands[] = {
                          ngx_conf_set_msec_slot, idle_timeout, NULL),
     ngx_http_voiceai_loc("max_duration", NGX_CONF_TAKE1,
                          ngx_conf_set_msec_slot, max_duration, NULL),
+    ngx_http_voiceai_loc("max_calls", NGX_CONF_TAKE1,
+                         ngx_conf_set_num_slot, max_calls, NULL),
     ngx_http_voiceai_loc("max_message", NGX_CONF_TAKE1,
                          ngx_conf_set_size_slot, max_message, NULL),
 
@@ -456,6 +460,7 @@ ngx_http_voiceai_create_loc_conf(ngx_conf_t *cf)
     conf->voice = NGX_CONF_UNSET_PTR;
     conf->apology = NGX_CONF_UNSET_PTR;
     conf->reask = NGX_CONF_UNSET_PTR;
+    conf->resume = NGX_CONF_UNSET_PTR;
     conf->farewell = NGX_CONF_UNSET_PTR;
     conf->filler = NGX_CONF_UNSET_PTR;
     conf->hints = NGX_CONF_UNSET_PTR;
@@ -473,6 +478,7 @@ ngx_http_voiceai_create_loc_conf(ngx_conf_t *cf)
     conf->idle_timeout = NGX_CONF_UNSET_MSEC;
     conf->max_duration = NGX_CONF_UNSET_MSEC;
     conf->max_message = NGX_CONF_UNSET_SIZE;
+    conf->max_calls = NGX_CONF_UNSET_UINT;
 
     return conf;
 }
@@ -513,6 +519,7 @@ ngx_http_voiceai_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_ptr_value(conf->voice, prev->voice, NULL);
     ngx_conf_merge_ptr_value(conf->apology, prev->apology, NULL);
     ngx_conf_merge_ptr_value(conf->reask, prev->reask, NULL);
+    ngx_conf_merge_ptr_value(conf->resume, prev->resume, NULL);
     ngx_conf_merge_ptr_value(conf->farewell, prev->farewell, NULL);
     ngx_conf_merge_ptr_value(conf->filler, prev->filler, NULL);
     ngx_conf_merge_ptr_value(conf->hints, prev->hints, NULL);
@@ -538,6 +545,7 @@ ngx_http_voiceai_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_msec_value(conf->max_duration, prev->max_duration,
                               4 * 60 * 60 * 1000);
     ngx_conf_merge_size_value(conf->max_message, prev->max_message, 65536);
+    ngx_conf_merge_uint_value(conf->max_calls, prev->max_calls, 0);
 
     for (i = 0; i < NGX_HTTP_VOICEAI_STAGES; i++) {
         if (!conf->engines[i].set) {
@@ -558,7 +566,7 @@ ngx_http_voiceai_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         return NGX_CONF_ERROR;
     }
 
-    return ngx_http_voiceai_use_zone(cf, vmcf, conf->zone);
+    return ngx_http_voiceai_use_zone(cf, vmcf, conf);
 }
 
 
@@ -566,32 +574,46 @@ ngx_http_voiceai_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
 static char *
 ngx_http_voiceai_use_zone(ngx_conf_t *cf, ngx_http_voiceai_main_conf_t *vmcf,
-    ngx_shm_zone_t *zone)
+    ngx_http_voiceai_loc_conf_t *conf)
 {
-    ngx_uint_t        i;
-    ngx_shm_zone_t  **zones, **z;
+    ngx_uint_t                     i;
+    ngx_http_voiceai_used_zone_t  *used;
 
     if (vmcf->zones.elts == NULL
-        && ngx_array_init(&vmcf->zones, cf->pool, 2, sizeof(ngx_shm_zone_t *))
+        && ngx_array_init(&vmcf->zones, cf->pool, 2,
+                          sizeof(ngx_http_voiceai_used_zone_t))
            != NGX_OK)
     {
         return NGX_CONF_ERROR;
     }
 
-    zones = vmcf->zones.elts;
+    used = vmcf->zones.elts;
 
     for (i = 0; i < vmcf->zones.nelts; i++) {
-        if (zones[i] == zone) {
-            return NGX_CONF_OK;
+        if (used[i].zone == conf->zone) {
+            break;
         }
     }
 
-    z = ngx_array_push(&vmcf->zones);
-    if (z == NULL) {
-        return NGX_CONF_ERROR;
+    if (i == vmcf->zones.nelts) {
+        used = ngx_array_push(&vmcf->zones);
+        if (used == NULL) {
+            return NGX_CONF_ERROR;
+        }
+
+        used->zone = conf->zone;
+        used->conf = NULL;
+        used->srv = NULL;
+
+    } else {
+        used = &used[i];
     }
 
-    *z = zone;
+    if (used->conf == NULL && conf->account_sid.len && conf->auth_token.len) {
+        used->conf = conf;
+        used->srv = ngx_http_conf_get_module_srv_conf(cf,
+                                                    ngx_http_voiceai_module);
+    }
 
     return NGX_CONF_OK;
 }
@@ -617,7 +639,7 @@ ngx_http_voiceai_init_process(ngx_cycle_t *cycle)
     ngx_log_debug1(NGX_LOG_DEBUG_HTTP, cycle->log, 0,
                    "voiceai %s", VA_VERSION);
 
-    if (ngx_http_voiceai_bus_init(cycle, &vmcf->zones) != NGX_OK) {
+    if (ngx_http_voiceai_bus_init(cycle, vmcf) != NGX_OK) {
         return NGX_ERROR;
     }
 

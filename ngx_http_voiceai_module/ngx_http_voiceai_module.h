@@ -42,7 +42,7 @@ typedef struct {
     ngx_thread_pool_t            *pool;
     ngx_str_t                     pool_name;
     ngx_uint_t                    used;     /* some server has a handler */
-    ngx_array_t                   zones;    /* of ngx_shm_zone_t *, in use */
+    ngx_array_t                   zones;    /* ngx_http_voiceai_used_zone_t */
 } ngx_http_voiceai_main_conf_t;
 
 
@@ -95,6 +95,7 @@ typedef struct {
     ngx_http_complex_value_t     *voice;
     ngx_http_complex_value_t     *apology;
     ngx_http_complex_value_t     *reask;
+    ngx_http_complex_value_t     *resume;
     ngx_http_complex_value_t     *farewell;
     ngx_http_complex_value_t     *filler;
     ngx_http_complex_value_t     *hints;
@@ -114,10 +115,19 @@ typedef struct {
     ngx_msec_t                    send_ahead;
     ngx_msec_t                    idle_timeout;
     ngx_msec_t                    max_duration;
+    ngx_uint_t                    max_calls;
     size_t                        max_message;
 
     ngx_http_voiceai_engine_t     engines[NGX_HTTP_VOICEAI_STAGES];
 } ngx_http_voiceai_loc_conf_t;
+
+
+/* A zone in use, and a configuration with which its calls can be recovered. */
+typedef struct {
+    ngx_shm_zone_t               *zone;
+    ngx_http_voiceai_loc_conf_t  *conf;     /* NULL: no Twilio account */
+    ngx_http_voiceai_srv_conf_t  *srv;
+} ngx_http_voiceai_used_zone_t;
 
 
 typedef struct ngx_http_voiceai_call_s  ngx_http_voiceai_call_t;
@@ -235,6 +245,15 @@ ngx_int_t ngx_http_voiceai_speech_handler(ngx_http_request_t *r);
 /* <Gather> that says the text; NGX_OK, or NGX_ERROR. */
 ngx_int_t ngx_http_voiceai_gather(ngx_http_request_t *r, va_buf_t *twiml,
     va_str_t say);
+
+/* ngx_http_voiceai_recover.c */
+
+/*
+ * Asks Twilio to connect the calls again whose worker died, those for which
+ * Twilio has not come by itself.  Returns how many are still to be asked for.
+ */
+ngx_uint_t ngx_http_voiceai_recover(ngx_http_voiceai_main_conf_t *vmcf,
+    ngx_http_voiceai_used_zone_t *used);
 
 /* ngx_http_voiceai_handshake.c */
 

@@ -176,7 +176,7 @@ ngx_http_voiceai_make_call_record(ngx_http_request_t *r, va_make_call_t *call)
         rec->params_len += len;
     }
 
-    switch (ngx_http_voiceai_zone_announce(vlcf->zone, rec)) {
+    switch (ngx_http_voiceai_zone_announce(vlcf->zone, rec, vlcf->max_calls)) {
 
     case NGX_OK:
         return NGX_OK;
@@ -328,7 +328,7 @@ ngx_http_voiceai_outbound_adopt(ngx_shm_zone_t *zone,
 
     if (ngx_http_voiceai_zone_find(zone, rec, 0) != NGX_OK) {
         rec->status = status;
-        (void) ngx_http_voiceai_zone_announce(zone, rec);
+        (void) ngx_http_voiceai_zone_announce(zone, rec, 0);
     }
 
     (void) ngx_http_voiceai_zone_store(zone, &waiting,

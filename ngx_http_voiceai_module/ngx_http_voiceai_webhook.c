@@ -116,7 +116,8 @@ ngx_http_voiceai_begin(ngx_http_request_t *r)
         ctx->record.gather = 1;
     }
 
-    rc = ngx_http_voiceai_zone_announce(vlcf->zone, &ctx->record);
+    rc = ngx_http_voiceai_zone_announce(vlcf->zone, &ctx->record,
+                                        vlcf->max_calls);
 
     va_buf_init(&twiml, VA_TWIML_MAX);
     va_twiml_begin(&twiml);
@@ -224,7 +225,7 @@ ngx_http_voiceai_continue(ngx_http_request_t *r)
     if (!over) {
         ngx_http_voiceai_zone_lose(vlcf->zone, rec);
 
-        if (ngx_http_voiceai_zone_announce(vlcf->zone, rec) != NGX_OK) {
+        if (ngx_http_voiceai_zone_announce(vlcf->zone, rec, vlcf->max_calls) != NGX_OK) {
             over = 1;
         }
     }

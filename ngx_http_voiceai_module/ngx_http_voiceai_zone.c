@@ -6,7 +6,7 @@
 
 
 #define NGX_HTTP_VOICEAI_ZONE_MAGIC    0x56414931
-#define NGX_HTTP_VOICEAI_ZONE_LAYOUT   3
+#define NGX_HTTP_VOICEAI_ZONE_LAYOUT   4
 
 
 typedef struct {
@@ -28,6 +28,7 @@ typedef struct {
 
     ngx_uint_t                  slots;
     ngx_uint_t                  taken;
+    ngx_uint_t                  live;
     ngx_uint_t                  streaming;
     ngx_uint_t                  refused;
 
@@ -323,6 +324,10 @@ ngx_http_voiceai_zone_orphan(ngx_http_voiceai_record_t *rec)
 }
 
 
+#define ngx_http_voiceai_zone_is_live(state)                                  \
+    ((state) != NGX_HTTP_VOICEAI_FREE && (state) != NGX_HTTP_VOICEAI_ENDED)
+
+
 static ngx_http_voiceai_worker_t *
 ngx_http_voiceai_zone_worker(ngx_http_voiceai_zone_sh_t *sh, ngx_pid_t pid)
 {
@@ -356,6 +361,9 @@ static void
 ngx_http_voiceai_zone_state(ngx_http_voiceai_zone_sh_t *sh,
     ngx_http_voiceai_record_t *rec, ngx_http_voiceai_state_e state)
 {
+    sh->live += ngx_http_voiceai_zone_is_live(state)
+                - ngx_http_voiceai_zone_is_live(rec->state);
+
     if (rec->state == NGX_HTTP_VOICEAI_STREAMING) {
         sh->streaming--;
         ngx_http_voiceai_zone_count(sh, rec->owner, -1);
@@ -525,7 +533,7 @@ ngx_http_voiceai_zone_copy(ngx_http_voiceai_record_t *to,
 
 ngx_int_t
 ngx_http_voiceai_zone_announce(ngx_shm_zone_t *zone,
-    ngx_http_voiceai_record_t *rec)
+    ngx_http_voiceai_record_t *rec, ngx_uint_t max)
 {
     u_char                        random[NGX_HTTP_VOICEAI_TOKEN_LEN / 2];
     uint32_t                      hash;
@@ -552,7 +560,8 @@ ngx_http_voiceai_zone_announce(ngx_shm_zone_t *zone,
     slot = ngx_http_voiceai_zone_lookup(sh, rec, hash);
 
     if (slot == NULL) {
-        slot = ngx_http_voiceai_zone_take(sh);
+        slot = (max == 0 || sh->live < max) ? ngx_http_voiceai_zone_take(sh)
+                                            : NULL;
 
         if (slot == NULL) {
             sh->refused++;
@@ -561,8 +570,10 @@ ngx_http_voiceai_zone_announce(ngx_shm_zone_t *zone,
         }
 
         rec->created = ngx_time();
-        rec->state = NGX_HTTP_VOICEAI_ANNOUNCED;
+        rec->state = NGX_HTTP_VOICEAI_FREE;
         slot->record = *rec;
+        ngx_http_voiceai_zone_state(sh, &slot->record,
+                                    NGX_HTTP_VOICEAI_ANNOUNCED);
         slot->node.key = hash;
         slot->record.updated = rec->created;
 
@@ -633,7 +644,6 @@ ngx_http_voiceai_zone_attach(ngx_shm_zone_t *zone,
     ngx_http_voiceai_zone_state(ctx->sh, &slot->record,
                                 NGX_HTTP_VOICEAI_STREAMING);
     slot->record.connects++;
-    slot->record.recovered = 0;
     slot->record.hangup = 0;
     slot->record.transfer_len = 0;
     ngx_http_voiceai_zone_wake(ctx->sh, &slot->record);
@@ -643,6 +653,11 @@ ngx_http_voiceai_zone_attach(ngx_shm_zone_t *zone,
 
     *rec = slot->record;
     rc = NGX_OK;
+
+    /* told to the new stream once */
+
+    slot->record.resumed = 0;
+    slot->record.recovered = 0;
 
 done:
 
@@ -679,6 +694,8 @@ ngx_http_voiceai_zone_detach(ngx_shm_zone_t *zone,
                == 0)
         {
             ngx_http_voiceai_zone_state(ctx->sh, shared, rec->state);
+            shared->resumed = (rec->state == NGX_HTTP_VOICEAI_LOST
+                               && rec->say_len == 0 && rec->transfer_len == 0);
             ngx_http_voiceai_zone_copy(shared, rec,
                                        NGX_HTTP_VOICEAI_STORE_TURNS
                                        |NGX_HTTP_VOICEAI_STORE_NEXT);
@@ -809,7 +826,7 @@ ngx_http_voiceai_zone_store(ngx_shm_zone_t *zone,
             && slot->record.state != NGX_HTTP_VOICEAI_STREAMING
             && rec->state != NGX_HTTP_VOICEAI_STREAMING)
         {
-            slot->record.state = rec->state;
+            ngx_http_voiceai_zone_state(ctx->sh, &slot->record, rec->state);
         }
 
         ngx_http_voiceai_zone_touch(ctx->sh, slot);
@@ -1057,6 +1074,7 @@ ngx_http_voiceai_zone_stat(ngx_shm_zone_t *zone,
     stat->slots = sh->slots;
     stat->used = sh->taken;
     stat->refused = sh->refused;
+    stat->live = sh->live;
     stat->streaming = sh->streaming;
 
     ngx_shmtx_unlock(&ctx->shpool->mutex);

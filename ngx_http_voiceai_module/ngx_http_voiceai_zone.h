@@ -113,6 +113,7 @@ typedef struct {
 typedef struct {
     ngx_uint_t                slots;
     ngx_uint_t                used;
+    ngx_uint_t                live;       /* calls that are not over */
     ngx_uint_t                streaming;
     ngx_uint_t                refused;    /* calls, because it was full */
 } ngx_http_voiceai_zone_stat_t;
@@ -135,7 +136,10 @@ typedef struct {
     do {                                                                      \
         size_t  n__ = ngx_min((size_t) (n), sizeof((rec)->name));             \
                                                                               \
-        ngx_memcpy((rec)->name, (s), n__);                                    \
+        if (n__) {                                                            \
+            ngx_memcpy((rec)->name, (s), n__);                                \
+        }                                                                     \
+                                                                              \
         (rec)->name##_len = (u_short) n__;                                    \
     } while (0)
 
@@ -152,12 +156,12 @@ char *ngx_http_voiceai_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
  * On return rec is the record as it stands, with the token.
  *
  * NGX_OK
- * NGX_BUSY      the zone is full
+ * NGX_BUSY      the zone is full, or has max calls that are not over (0: any)
  * NGX_DECLINED  the call has been connected too often
  * NGX_ERROR     no random bytes for a token
  */
 ngx_int_t ngx_http_voiceai_zone_announce(ngx_shm_zone_t *zone,
-    ngx_http_voiceai_record_t *rec);
+    ngx_http_voiceai_record_t *rec, ngx_uint_t max);
 
 /*
  * Gives the call to this worker: rec->sid names it, token is what the stream
