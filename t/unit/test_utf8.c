@@ -1,6 +1,7 @@
 /*
  * UTF-8 against a decoder that knows only the definition (RFC 3629).
  */
+#include "wire/va_text.h"
 #include "wire/va_utf8.h"
 
 #include <setjmp.h>
@@ -166,6 +167,32 @@ static void test_empty(void **state)
     assert_false(va_utf8_done(&u));
 }
 
+static void assert_line(va_str_t s, size_t cap, const char *expected)
+{
+    char *out = malloc(cap);
+
+    assert_non_null(out);
+    va_text_line(out, cap, s);
+    assert_string_equal(out, expected);
+    free(out);
+}
+
+static void test_one_line(void **state)
+{
+    (void)state;
+    assert_line(VA_STR("a\r\n\tb\x7f\x1b"), 16, "a   b  ");
+    assert_line(VA_STR("x\xc2\x85y\xc2\xa0z"), 16, "x y\xc2\xa0z");
+    assert_line(VA_STR("\xff\xc3"
+                       "x\xe2\x82"),
+                16, "??x?");
+    assert_line((va_str_t){"a\0b", 3}, 16, "a b");
+    assert_line(VA_STR("\xe2\x82\xac\xe2\x82\xac"), 7,
+                "\xe2\x82\xac\xe2\x82\xac");
+    assert_line(VA_STR("\xe2\x82\xac\xe2\x82\xac"), 6, "\xe2\x82\xac");
+    assert_line(VA_STR("abc"), 1, "");
+    assert_line((va_str_t){NULL, 0}, 1, "");
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -175,6 +202,7 @@ int main(void)
         cmocka_unit_test(test_split_at_each_byte),
         cmocka_unit_test(test_bad_byte_at_each_place),
         cmocka_unit_test(test_empty),
+        cmocka_unit_test(test_one_line),
     };
 
     return cmocka_run_group_tests_name("utf8", tests, NULL, NULL) != 0;
