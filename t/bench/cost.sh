@@ -108,7 +108,7 @@ stop_last
 
 start_nginx "$voices"
 from=$(cpu_ns "$pid")
-"${there[@]}" node "$bench/webhooks.js" "$port" "$public" "$token" 6000 \
+"${there[@]}" node "$bench/webhooks.js" "$port" "$public" "$token" 4000 \
     >"$run/webhooks.json"
 to=$(cpu_ns "$pid")
 stop_last
