@@ -520,9 +520,15 @@ ngx_http_voiceai_bus_tick(ngx_event_t *ev)
         }
     }
 
-    if (!ngx_exiting) {
-        ngx_add_timer(ev, NGX_HTTP_VOICEAI_BUS_LOOK);
+    if (ngx_exiting) {
+        for (i = 0; i < ngx_http_voiceai_bus_zones_n; i++) {
+            ngx_http_voiceai_zone_exiting(ngx_http_voiceai_bus_zones[i].zone);
+        }
+
+        return;
     }
+
+    ngx_add_timer(ev, NGX_HTTP_VOICEAI_BUS_LOOK);
 }
 
 

@@ -229,6 +229,7 @@ ngx_http_voiceai_events_open(ngx_http_request_t *r)
 
     /* a listener need not keep a worker alive that is to go */
 
+    c->idle = 1;
     c->read->cancelable = 1;
     ngx_add_timer(c->read, NGX_HTTP_VOICEAI_EVENTS_PING);
 

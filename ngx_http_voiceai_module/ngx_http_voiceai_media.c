@@ -29,6 +29,7 @@ typedef struct {
     ngx_http_request_t        *request;
     ngx_http_voiceai_ctx_t    *ctx;
     ngx_http_voiceai_call_t   *call;
+    ngx_shm_zone_t            *zone;
     va_ws_t                   *ws;
     va_media_t                *media;
     va_buf_t                   out;
@@ -199,7 +200,10 @@ ngx_http_voiceai_media_create(ngx_http_request_t *r,
 
     s->request = r;
     s->ctx = ctx;
+    s->zone = vlcf->zone;
     ctx->socket = s;
+
+    ngx_http_voiceai_balance(s->zone, 1);
 
     va_buf_init(&s->out, NGX_HTTP_VOICEAI_OUT_MAX);
 
@@ -230,6 +234,8 @@ ngx_http_voiceai_media_cleanup(void *data)
     }
 
     s->ctx->socket = NULL;
+
+    ngx_http_voiceai_balance(s->zone, -1);
 
     va_ws_free(s->ws);
     va_media_free(s->media);

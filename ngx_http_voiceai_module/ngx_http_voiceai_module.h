@@ -255,6 +255,12 @@ ngx_int_t ngx_http_voiceai_gather(ngx_http_request_t *r, va_buf_t *twiml,
 ngx_uint_t ngx_http_voiceai_recover(ngx_http_voiceai_main_conf_t *vmcf,
     ngx_http_voiceai_used_zone_t *used);
 
+/* ngx_http_voiceai_balance.c */
+
+/* A media socket has come or gone: whether this worker goes on accepting. */
+void ngx_http_voiceai_balance(ngx_shm_zone_t *zone, ngx_int_t change);
+void ngx_http_voiceai_balance_exit(void);
+
 /* ngx_http_voiceai_handshake.c */
 
 /* Checks the request of a WebSocket; answers it unless NGX_OK. */

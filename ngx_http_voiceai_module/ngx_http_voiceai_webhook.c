@@ -235,6 +235,10 @@ ngx_http_voiceai_continue(ngx_http_request_t *r)
                   over ? "hung up" : "connected again");
 
     if (over) {
+        rec->state = NGX_HTTP_VOICEAI_ENDED;
+        (void) ngx_http_voiceai_zone_store(vlcf->zone, rec,
+                                           NGX_HTTP_VOICEAI_STORE_STATE);
+
         va_twiml_hangup(&twiml);
 
     } else if (ngx_http_voiceai_connect(r, &twiml) != NGX_OK) {

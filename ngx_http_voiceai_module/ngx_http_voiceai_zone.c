@@ -6,7 +6,7 @@
 
 
 #define NGX_HTTP_VOICEAI_ZONE_MAGIC    0x56414931
-#define NGX_HTTP_VOICEAI_ZONE_LAYOUT   4
+#define NGX_HTTP_VOICEAI_ZONE_LAYOUT   5
 
 
 typedef struct {
@@ -951,6 +951,62 @@ ngx_http_voiceai_zone_listen(ngx_shm_zone_t *zone, ngx_int_t change)
 
     if (worker) {
         worker->listeners += change;
+    }
+
+    ngx_shmtx_unlock(&ctx->shpool->mutex);
+}
+
+
+ngx_uint_t
+ngx_http_voiceai_zone_socket(ngx_shm_zone_t *zone, ngx_int_t change)
+{
+    ngx_uint_t                    i, least, own;
+    ngx_http_voiceai_worker_t    *worker;
+    ngx_http_voiceai_zone_ctx_t  *ctx;
+
+    ctx = zone->data;
+    own = 0;
+    least = (ngx_uint_t) -1;
+
+    ngx_shmtx_lock(&ctx->shpool->mutex);
+
+    for (i = 0; i < NGX_HTTP_VOICEAI_WORKERS; i++) {
+        worker = &ctx->sh->workers[i];
+
+        if (worker->pid == 0) {
+            continue;
+        }
+
+        if (worker->pid == ngx_pid) {
+            worker->sockets += change;
+            own = worker->sockets;
+        }
+
+        if (!worker->exiting && worker->sockets < least) {
+            least = worker->sockets;
+        }
+    }
+
+    ngx_shmtx_unlock(&ctx->shpool->mutex);
+
+    return own > least ? own - least : 0;
+}
+
+
+void
+ngx_http_voiceai_zone_exiting(ngx_shm_zone_t *zone)
+{
+    ngx_http_voiceai_worker_t    *worker;
+    ngx_http_voiceai_zone_ctx_t  *ctx;
+
+    ctx = zone->data;
+
+    ngx_shmtx_lock(&ctx->shpool->mutex);
+
+    worker = ngx_http_voiceai_zone_worker(ctx->sh, ngx_pid);
+
+    if (worker) {
+        worker->exiting = 1;
     }
 
     ngx_shmtx_unlock(&ctx->shpool->mutex);

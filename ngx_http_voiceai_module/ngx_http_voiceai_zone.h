@@ -224,6 +224,7 @@ ngx_int_t ngx_http_voiceai_zone_next(ngx_shm_zone_t *zone,
 typedef struct {
     ngx_pid_t                 pid;        /* 0: free */
     ngx_uint_t                calls;      /* streams it has */
+    ngx_uint_t                sockets;    /* media sockets, started or not */
     ngx_uint_t                listeners;  /* of events */
     ngx_uint_t                exiting;
     u_char                    name[NGX_HTTP_VOICEAI_NAME_LEN];
@@ -234,6 +235,16 @@ void ngx_http_voiceai_zone_leave(ngx_shm_zone_t *zone);
 
 /* Adds to the number of this worker's listeners. */
 void ngx_http_voiceai_zone_listen(ngx_shm_zone_t *zone, ngx_int_t change);
+
+/*
+ * Adds to the number of this worker's media sockets.  Returns by how many it
+ * is above the worker that has the fewest and takes new ones.
+ */
+ngx_uint_t ngx_http_voiceai_zone_socket(ngx_shm_zone_t *zone,
+    ngx_int_t change);
+
+/* This worker takes no new sockets any more. */
+void ngx_http_voiceai_zone_exiting(ngx_shm_zone_t *zone);
 
 /* Copies the table; returns how many entries are in use. */
 ngx_uint_t ngx_http_voiceai_zone_workers(ngx_shm_zone_t *zone,
