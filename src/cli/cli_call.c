@@ -3,16 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DOCUMENTS_MAX 32
 #define STT_US 30000000u
-
-/* A document on its way. */
-typedef struct {
-    bool done;
-    bool ok;
-    char error[CLI_ERROR];
-    va_buf_t body;
-} fetch_t;
+#define CALLBACKS_US 35000000u
 
 uint64_t cli_call_ms(const cli_call_t *c)
 {
@@ -41,185 +33,161 @@ void cli_call_log(cli_call_t *c, const char *direction, va_str_t text)
     }
 }
 
-cli_action_t cli_call_step(cli_call_t *c, const cli_input_t *in)
+void cli_call_event(cli_call_t *c, cli_event_t event, const char *status)
 {
-    cli_action_t action;
-    char reason[CLI_ERROR];
+    unsigned seconds = 0;
+    const char *by = c->outbound != NULL ? c->outbound->answered_by : NULL;
 
-    for (;;) {
-        action = cli_runner_tick(&c->runner, in);
-        switch (action.what) {
-        case CLI_DO_CHECK:
-            cli_hearing_check(&c->hearing, action.step);
-            continue;
-        case CLI_DO_FAIL:
-            snprintf(reason, sizeof(reason), "%s (step %zu, %s%s%.60s)",
-                     action.why,
-                     (size_t)(action.step - c->o->scenario.steps) + 1,
-                     cli_step_name(action.step->type),
-                     action.step->text != NULL ? " " : "",
-                     action.step->text != NULL ? action.step->text : "");
-            cli_call_verdict(c, CLI_EXIT_UNMET, reason);
-            action.what = CLI_DO_HANGUP;
-            return action;
-        case CLI_DO_FINISH:
-        case CLI_DO_HANGUP:
-            c->finished = true;
-            return action;
-        default:
-            return action;
+    if (c->answered_us != 0) {
+        seconds =
+            (unsigned)((cli_now_us() - c->answered_us + 500000) / 1000000);
+    }
+    if (c->answered_us == 0 || event == CLI_EVENT_ANSWERED) {
+        by = NULL; /* not known yet */
+    }
+    if (c->outbound != NULL || c->callbacks.url != NULL) {
+        cli_report_event(&c->report, cli_call_ms(c), "status", "%s", status);
+    }
+    cli_status_event(&c->callbacks, event, status, seconds, by);
+    if (c->on_status != NULL) {
+        c->on_status(c->status_ctx, status);
+    }
+}
+
+void cli_call_answered(cli_call_t *c)
+{
+    const cli_outbound_t *out = c->outbound;
+
+    c->answered_us = c->line_due_us = cli_now_us();
+    cli_call_event(c, CLI_EVENT_ANSWERED, "in-progress");
+    if (out != NULL && out->answered_by != NULL && out->async) {
+        c->detect_us = c->answered_us + (uint64_t)out->detect_ms * 1000;
+    }
+}
+
+bool cli_call_command(cli_call_t *c, const cli_command_t *command)
+{
+    static const char *const what[] = {"", "Status=completed",
+                                       "Status=canceled", "Url=", "Twiml="};
+    bool text = command->type >= CLI_COMMAND_REDIRECT;
+
+    if (c->hung_up || c->command.type == CLI_COMMAND_END ||
+        (command->type == CLI_COMMAND_CANCEL && c->answered_us != 0)) {
+        return false;
+    }
+    c->command = *command;
+    cli_report_event(&c->report, cli_call_ms(c), "rest", "%s%.200s",
+                     what[command->type], text ? command->text : "");
+    return true;
+}
+
+/* Tells who answered, when it is time. */
+static void detect(cli_call_t *c)
+{
+    const cli_outbound_t *out = c->outbound;
+
+    if (c->detect_us == 0 || cli_now_us() < c->detect_us) {
+        return;
+    }
+    c->detect_us = 0;
+    cli_report_event(&c->report, cli_call_ms(c), "amd", "%s", out->answered_by);
+    if (out->detect_url != NULL) {
+        cli_status_detected(&c->callbacks, out->detect_url, out->detect_get,
+                            out->answered_by, out->detect_ms);
+    }
+}
+
+bool cli_call_going(cli_call_t *c)
+{
+    uint64_t end = c->t0_us + (uint64_t)c->o->max_s * 1000000;
+
+    detect(c);
+    if (c->hung_up || c->command.type != CLI_COMMAND_NONE) {
+        return false;
+    }
+    if (cli_interrupted() || cli_now_us() >= end) {
+        if (!c->finished) {
+            cli_call_verdict(c, CLI_EXIT_UNMET,
+                             cli_interrupted() ? "interrupted"
+                                               : "the call took too long");
         }
-    }
-}
-
-static void on_document(void *ctx, const cli_http_reply_t *reply)
-{
-    fetch_t *f = ctx;
-
-    f->done = true;
-    f->ok = cli_webhook_accept(reply, f->error);
-    va_buf_str(&f->body, reply->body);
-}
-
-/* Requests the document at url and reads it.  NULL: the call is broken. */
-static cli_twiml_t *fetch(cli_call_t *c, const char *url, bool get, bool first)
-{
-    fetch_t f = {.done = false};
-    cli_twiml_t *doc = NULL;
-    uint64_t begin = cli_now_us();
-    cli_http_t *http;
-
-    va_buf_init(&f.body, CLI_WEBHOOK_MAX);
-    http = cli_webhook_start(c->loop, &c->route, &c->id, url,
-                             first ? "ringing" : "in-progress", get,
-                             on_document, &f, f.error);
-    while (http != NULL && !f.done && !cli_interrupted()) {
-        cli_loop_run(c->loop, cli_now_us() + 100000);
-    }
-    if (http != NULL && !f.done) {
-        cli_http_cancel(http);
-        snprintf(f.error, sizeof(f.error), "interrupted");
-    }
-    if (first) {
-        c->figures.webhook_ms = (cli_now_us() - begin) / 1000;
-    }
-    if (f.ok) {
-        cli_call_log(c, "<", va_buf_view(&f.body));
-        doc = cli_twiml_parse(va_buf_view(&f.body), f.error);
-    }
-    if (doc == NULL) {
-        cli_call_verdict(c, CLI_EXIT_BROKEN, f.error);
-    } else if (doc->warning[0] != '\0') {
-        cli_report_fault(&c->report, cli_call_ms(c), doc->warning);
-    }
-    va_buf_free(&f.body);
-    return doc;
-}
-
-static void pause_for(cli_call_t *c, unsigned seconds)
-{
-    uint64_t until = cli_now_us() + (uint64_t)seconds * 1000000;
-
-    while (cli_now_us() < until && !cli_interrupted()) {
-        cli_loop_run(c->loop, until);
-    }
-}
-
-/* Resolves a URL of a document; wss for streams. */
-static bool resolve(cli_call_t *c, const char *base, const char *ref,
-                    bool stream, char out[CLI_URL_MAX])
-{
-    cli_url_t u;
-    bool ok = cli_url_parse(&u, base);
-
-    if (ok && stream) {
-        strcpy(u.scheme, "wss");
-    }
-    if (!ok || !cli_url_resolve(&u, ref, out)) {
-        cli_call_verdict(c, CLI_EXIT_BROKEN, "11210: a URL is malformed");
+        cli_call_hang_up(c);
         return false;
     }
     return true;
 }
 
-static void show_verb(cli_call_t *c, const cli_verb_t *v)
+/* Runs the loop for ms.  Returns whether the call still goes on then. */
+static bool idle(cli_call_t *c, unsigned ms)
 {
-    cli_report_event(&c->report, cli_call_ms(c), "twiml", "%s%s%s", v->name,
-                     v->text != NULL && v->text[0] != '\0' ? " " : "",
-                     v->text != NULL ? v->text : "");
-}
+    uint64_t until = cli_now_us() + (uint64_t)ms * 1000;
 
-typedef enum { NEXT_VERB, NEXT_DOCUMENT, OVER } flow_t;
-
-/* Does what a verb says; url is the document's and becomes the next one's. */
-static flow_t run_verb(cli_call_t *c, const cli_verb_t *v,
-                       char url[CLI_URL_MAX], bool *get)
-{
-    char target[CLI_URL_MAX];
-
-    show_verb(c, v);
-    switch (v->type) {
-    case CLI_VERB_PAUSE:
-        pause_for(c, v->seconds);
-        return NEXT_VERB;
-    case CLI_VERB_STREAM:
-        if (!resolve(c, url, v->text, true, target) ||
-            !cli_session_run(c, v, target)) {
-            return OVER;
-        }
-        if (v->action == NULL) {
-            return NEXT_VERB;
-        }
-        *get = false;
-        return resolve(c, url, v->action, false, target) &&
-                       va_str_copy(url, CLI_URL_MAX, va_str(target)) > 0
-                   ? NEXT_DOCUMENT
-                   : OVER;
-    case CLI_VERB_REDIRECT:
-        *get = v->get;
-        return resolve(c, url, v->text != NULL ? v->text : "", false, target) &&
-                       va_str_copy(url, CLI_URL_MAX, va_str(target)) > 0
-                   ? NEXT_DOCUMENT
-                   : OVER;
-    case CLI_VERB_HANGUP:
-    case CLI_VERB_REJECT:
-        return OVER;
-    default:
-        return NEXT_VERB;
+    while (cli_now_us() < until && cli_call_going(c)) {
+        cli_loop_run(c->loop, until);
     }
+    return cli_call_going(c);
 }
 
-/* Goes from document to document until somebody hangs up. */
-static void run_documents(cli_call_t *c)
+/* Lets an outbound call ring.  Returns whether it is answered. */
+static bool ring(cli_call_t *c)
 {
-    char url[CLI_URL_MAX];
-    bool get = c->o->get;
-    unsigned n;
-    flow_t flow = NEXT_DOCUMENT;
-    size_t i;
+    const cli_outbound_t *out = c->outbound;
+    bool late = out->ring_ms >= out->ring_max_ms;
 
+    if (out->answer != NULL && strcmp(out->answer, "failed") == 0) {
+        c->final = "failed";
+        return false;
+    }
+    cli_call_event(c, CLI_EVENT_RINGING, "ringing");
+    if (!idle(c, late ? out->ring_max_ms : out->ring_ms)) {
+        c->final = "canceled";
+        return false;
+    }
+    c->final = late ? "no-answer" : out->answer;
+    if (c->final != NULL) {
+        return false;
+    }
+    cli_call_answered(c);
+    if (out->answered_by != NULL && !out->async) {
+        idle(c, out->detect_ms); /* the callee hears nothing meanwhile */
+        cli_report_event(&c->report, cli_call_ms(c), "amd", "%s",
+                         out->answered_by);
+    }
+    return true;
+}
+
+static void talk(cli_call_t *c)
+{
     c->figures.ended_by = "server";
-    if (!cli_route_first(&c->route, url)) {
-        cli_call_verdict(c, CLI_EXIT_BROKEN, "the URL is too long");
-        return;
+    cli_call_event(c, CLI_EVENT_INITIATED, "initiated");
+    if (c->outbound == NULL) {
+        cli_call_event(c, CLI_EVENT_RINGING, "ringing");
+        cli_call_documents(c);
+    } else if (ring(c)) {
+        cli_call_documents(c);
+    } else {
+        c->figures.ended_by = "callee";
+        c->runner.finished = true; /* nobody is there to take a step */
     }
-    for (n = 0; flow == NEXT_DOCUMENT; n++) {
-        cli_twiml_t *doc;
+    c->figures.duration_ms = cli_call_ms(c);
+    c->detect_us = 0;
+    if (c->final == NULL) {
+        c->final = c->answered_us != 0 ? "completed"
+                   : c->hung_up        ? "no-answer"
+                                       : "failed";
+    }
+    cli_call_event(c, CLI_EVENT_COMPLETED, c->final);
+}
 
-        if (n == DOCUMENTS_MAX) {
-            cli_call_verdict(c, CLI_EXIT_BROKEN, "11215: too many documents");
-            return;
-        }
-        doc = fetch(c, url, get, n == 0);
-        if (doc == NULL) {
-            return;
-        }
-        flow = NEXT_VERB;
-        for (i = 0; i < doc->count && flow == NEXT_VERB; i++) {
-            flow = cli_interrupted() ? OVER
-                                     : run_verb(c, &doc->verbs[i], url, &get);
-        }
-        cli_twiml_free(doc);
+/* Waits for what is still under way. */
+static void settle(cli_call_t *c)
+{
+    uint64_t stt = cli_now_us() + STT_US, posts = cli_now_us() + CALLBACKS_US;
+
+    while (!cli_interrupted() && cli_now_us() < posts &&
+           ((cli_hearing_busy(&c->hearing) && cli_now_us() < stt) ||
+            cli_status_busy(&c->callbacks))) {
+        cli_loop_run(c->loop, cli_now_us() + 100000);
     }
 }
 
@@ -227,16 +195,12 @@ static void run_documents(cli_call_t *c)
 static void conclude(cli_call_t *c)
 {
     cli_input_t in = {.now_ms = cli_call_ms(c), .ended = true};
-    uint64_t until = cli_now_us() + STT_US;
     size_t i;
 
     for (i = 0; i <= 2 * CLI_STEPS_MAX && !c->runner.finished; i++) {
         cli_call_step(c, &in);
     }
-    while (cli_hearing_busy(&c->hearing) && cli_now_us() < until &&
-           !cli_interrupted()) {
-        cli_loop_run(c->loop, until);
-    }
+    settle(c);
     if (c->hearing.deaf > 0 && c->hearing.awaited_count > 0) {
         cli_call_verdict(c, CLI_EXIT_BROKEN, "a transcription failed");
     }
@@ -257,6 +221,8 @@ static void tell_result(cli_call_t *c)
 
     f->call_sid = c->id.call_sid;
     f->stream_sid = c->stream_sid[0] != '\0' ? c->stream_sid : NULL;
+    f->dialed = c->dialed[0] != '\0' ? c->dialed : NULL;
+    f->status = c->final;
     f->reason = c->reason;
     f->exit = c->exit;
     if (c->exit == CLI_EXIT_BROKEN && c->report.fault_count == 0 &&
@@ -270,28 +236,14 @@ static void tell_result(cli_call_t *c)
     }
 }
 
-int cli_call_run(const cli_options_t *o)
+int cli_call_place(cli_call_t *c)
 {
-    cli_call_t *c = calloc(1, sizeof(*c));
-    int rc = CLI_EXIT_USAGE;
-
-    if (c == NULL) {
-        cli_warn("out of memory");
-        return CLI_EXIT_BROKEN;
-    }
-    c->o = o;
-    if (cli_call_prepare(c)) {
-        cli_catch_signals();
-        c->t0_us = cli_now_us();
-        cli_report_event(&c->report, 0, "call", "%s from %s to %s",
-                         c->id.call_sid, o->from, o->to);
-        run_documents(c);
-        c->figures.duration_ms = cli_call_ms(c);
-        conclude(c);
-        tell_result(c);
-        rc = c->exit;
-    }
-    cli_call_release(c);
-    free(c);
-    return rc;
+    cli_catch_signals();
+    c->t0_us = cli_now_us();
+    cli_report_event(&c->report, 0, "call", "%s from %s to %s", c->id.call_sid,
+                     c->id.from, c->id.to);
+    talk(c);
+    conclude(c);
+    tell_result(c);
+    return c->exit;
 }

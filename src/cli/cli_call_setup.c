@@ -50,6 +50,21 @@ static bool open_files(cli_call_t *c)
     return true;
 }
 
+static void prepare_callbacks(cli_call_t *c)
+{
+    cli_callbacks_t *s = &c->callbacks;
+
+    s->loop = c->loop;
+    s->route = &c->route;
+    s->id = &c->id;
+    s->report = &c->report;
+    s->t0_us = &c->t0_us;
+    s->order = c->o->status_order;
+    s->url = c->o->status_callback;
+    s->get = c->o->status_get;
+    s->events = c->o->status_events;
+}
+
 bool cli_call_prepare(cli_call_t *c)
 {
     const cli_options_t *o = c->o;
@@ -82,6 +97,9 @@ bool cli_call_prepare(cli_call_t *c)
     c->id.from = o->from;
     c->id.to = o->to;
     c->id.token = o->token;
+    c->id.outbound = c->outbound != NULL;
+    c->confidence = "0.93";
+    prepare_callbacks(c);
     cli_caller_init(&c->caller, o->noise);
     cli_runner_init(&c->runner, &o->scenario, o->silence_ms, o->answer_ms);
     cli_hearing_init(&c->hearing, c->loop, o->stt != NULL ? &c->stt : NULL,
@@ -93,6 +111,7 @@ void cli_call_release(cli_call_t *c)
 {
     size_t i;
 
+    cli_status_cancel(&c->callbacks);
     if (c->loop != NULL && c->report.lines != NULL) {
         cli_hearing_free(&c->hearing);
     }

@@ -201,6 +201,37 @@ void cli_hearing_frame(cli_hearing_t *h, uint64_t ms,
     }
 }
 
+void cli_hearing_text_begin(cli_hearing_t *h, uint64_t ms, const char *text)
+{
+    cli_heard_t *t;
+
+    if (h->turn_count == CLI_TURNS_MAX) {
+        return;
+    }
+    open_turn(h, ms);
+    t = &h->turns[h->turn_count - 1];
+    t->text = va_str_dup(va_str(text));
+    t->done = true;
+}
+
+void cli_hearing_text_end(cli_hearing_t *h, uint64_t ms, bool cut)
+{
+    cli_heard_t *t;
+    cli_line_t *line;
+
+    if (!h->open) {
+        return;
+    }
+    h->open = false;
+    t = &h->turns[h->turn_count - 1];
+    t->to = time(NULL);
+    line = cli_report_line(h->report, t->line);
+    line->end_ms = h->last_ms = ms;
+    line->interrupted = cut;
+    cli_report_ready(h->report, t->line,
+                     va_str_dup(va_str(t->text != NULL ? t->text : "")));
+}
+
 void cli_hearing_caller_begin(cli_hearing_t *h, uint64_t ms, const char *said)
 {
     h->caller_talking = true;
@@ -211,14 +242,17 @@ void cli_hearing_caller_begin(cli_hearing_t *h, uint64_t ms, const char *said)
 
 void cli_hearing_caller_end(cli_hearing_t *h, uint64_t ms)
 {
-    h->tail = h->open;
-    if (h->open) {
+    /* A text that has begun meanwhile is an answer already. */
+    bool answered = h->open && h->turns[h->turn_count - 1].done;
+
+    h->tail = h->open && !answered;
+    if (h->tail) {
         close_turn(h, false, CLI_NONE);
     }
     cli_report_line(h->report, h->caller_line)->end_ms = ms;
     h->caller_talking = false;
-    h->caller_end_ms = ms;
-    h->window = h->turn_count;
+    h->caller_end_ms = answered ? CLI_NONE : ms;
+    h->window = h->turn_count - answered;
 }
 
 void cli_hearing_cleared(cli_hearing_t *h, uint64_t ms)

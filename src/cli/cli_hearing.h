@@ -75,6 +75,13 @@ void cli_hearing_frame(cli_hearing_t *h, uint64_t ms,
 void cli_hearing_caller_begin(cli_hearing_t *h, uint64_t ms, const char *said);
 void cli_hearing_caller_end(cli_hearing_t *h, uint64_t ms);
 
+/*
+ * The assistant begins to say a text that needs no transcription / has said
+ * it, or was cut off.
+ */
+void cli_hearing_text_begin(cli_hearing_t *h, uint64_t ms, const char *text);
+void cli_hearing_text_end(cli_hearing_t *h, uint64_t ms, bool cut);
+
 /* The server cleared the audio that was queued. */
 void cli_hearing_cleared(cli_hearing_t *h, uint64_t ms);
 

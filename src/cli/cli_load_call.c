@@ -159,9 +159,11 @@ static void ask_redirect(cli_load_call_t *c)
     if (cli_route_first(&c->load->route, first) &&
         cli_url_parse(&base, first) &&
         cli_url_resolve(&base, last->text != NULL ? last->text : "", url)) {
-        c->http = cli_webhook_start(c->load->loop, &c->load->route, &c->id, url,
-                                    "in-progress", last->get, on_last_document,
-                                    c, error);
+        cli_webhook_t w = {
+            .url = url, .status = "in-progress", .get = last->get};
+
+        c->http = cli_webhook_start(c->load->loop, &c->load->route, &c->id, &w,
+                                    on_last_document, c, error);
     }
     if (c->http == NULL) {
         failed(c, error);
@@ -252,9 +254,11 @@ static void begin(cli_load_call_t *c)
     cli_sid(c->id.call_sid, "CA");
     cli_load_enter(c, CLI_LOAD_WEBHOOK);
     if (cli_route_first(&c->load->route, url)) {
-        c->http = cli_webhook_start(c->load->loop, &c->load->route, &c->id, url,
-                                    "ringing", c->load->o->get, on_document, c,
-                                    error);
+        cli_webhook_t w = {
+            .url = url, .status = "ringing", .get = c->load->o->get};
+
+        c->http = cli_webhook_start(c->load->loop, &c->load->route, &c->id, &w,
+                                    on_document, c, error);
     }
     if (c->http == NULL) {
         failed(c, error);

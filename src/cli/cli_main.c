@@ -8,7 +8,9 @@
 
 #include "cli_call.h"
 #include "cli_load.h"
+#include "cli_make_call.h"
 #include "cli_options.h"
+#include "cli_twilio.h"
 
 #ifdef CLI_WITH_VAD
 #include "cli_vad.h"
@@ -41,6 +43,15 @@ int main(int argc, char **argv)
     } else if (strcmp(command, "load") == 0) {
         rc = run_with_options(argc - 1, argv + 1, cli_options_load,
                               cli_load_run);
+    } else if (strcmp(command, "twilio") == 0) {
+        rc = run_with_options(argc - 1, argv + 1, cli_options_twilio,
+                              cli_twilio_run);
+    } else if (strcmp(command, "make-call") == 0) {
+        rc = run_with_options(argc - 1, argv + 1, cli_options_make_call,
+                              cli_make_call_run);
+    } else if (strcmp(command, "outbound") == 0) {
+        rc = run_with_options(argc - 1, argv + 1, cli_options_outbound,
+                              cli_twilio_run);
 #ifdef CLI_WITH_VAD
     } else if (strcmp(command, "vad") == 0) {
         rc = cli_vad(argc - 1, argv + 1);
@@ -53,7 +64,9 @@ int main(int argc, char **argv)
         cli_help();
         rc = CLI_EXIT_OK;
     } else {
-        cli_warn("the commands are call, load and vad (see --help)");
+        cli_warn(
+            "the commands are call, outbound, make-call, twilio, load and vad "
+            "(see --help)");
         rc = CLI_EXIT_USAGE;
     }
     curl_global_cleanup();

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../twilio/va_status.h"
+
 #define SCENARIO_MAX 262144
 
 /* Options beyond the steps, whose values are CLI_STEP_*. */
@@ -37,6 +39,23 @@ enum {
     OPT_QUIET,
     OPT_JSON,
     OPT_SCENARIO,
+    OPT_STATUS_CALLBACK,
+    OPT_STATUS_ORDER,
+    OPT_LISTEN,
+    OPT_FAULT,
+    OPT_WEBHOOK_HOST,
+    OPT_ANSWER,
+    OPT_RING,
+    OPT_ANSWERED_BY,
+    OPT_AMD_TIME,
+    OPT_ONCE,
+    OPT_API_KEY,
+    OPT_MESSAGE,
+    OPT_PROMPT,
+    OPT_VOICE,
+    OPT_CALL_MODE,
+    OPT_AMD,
+    OPT_PARAM,
     OPT_HELP,
     OPT_CALLS,
     OPT_RAMP,
@@ -68,32 +87,80 @@ enum {
         "help", no_argument, NULL, OPT_HELP                                    \
     }
 
+/* What a call does, whoever placed it. */
+#define TALK_OPTIONS                                                           \
+    {"silence", required_argument, NULL, OPT_SILENCE},                         \
+        {"answer-timeout", required_argument, NULL, OPT_ANSWER_TIMEOUT},       \
+        {"max-time", required_argument, NULL, OPT_MAX_TIME},                   \
+        {"stt", required_argument, NULL, OPT_STT},                             \
+        {"stt-model", required_argument, NULL, OPT_STT_MODEL},                 \
+        {"stt-key", required_argument, NULL, OPT_STT_KEY},                     \
+        {"out", required_argument, NULL, OPT_OUT},                             \
+        {"stereo", no_argument, NULL, OPT_STEREO},                             \
+        {"log", required_argument, NULL, OPT_LOG},                             \
+        {"status-order", required_argument, NULL, OPT_STATUS_ORDER},           \
+        {"listen", required_argument, NULL, OPT_LISTEN},                       \
+        {"fault", required_argument, NULL, OPT_FAULT},                         \
+        {"scenario", required_argument, NULL, OPT_SCENARIO},                   \
+        {"say", required_argument, NULL, STEP(CLI_STEP_SAY)},                  \
+        {"wav", required_argument, NULL, STEP(CLI_STEP_WAV)},                  \
+        {"ulaw", required_argument, NULL, STEP(CLI_STEP_ULAW)},                \
+        {"dtmf", required_argument, NULL, STEP(CLI_STEP_DTMF)},                \
+        {"silent", no_argument, NULL, STEP(CLI_STEP_SILENT)},                  \
+        {"confidence", required_argument, NULL, STEP(CLI_STEP_CONFIDENCE)},    \
+        {"pause", required_argument, NULL, STEP(CLI_STEP_PAUSE)},              \
+        {"wait", optional_argument, NULL, STEP(CLI_STEP_WAIT)},                \
+        {"interrupt", optional_argument, NULL, STEP(CLI_STEP_INTERRUPT)},      \
+        {"expect", required_argument, NULL, STEP(CLI_STEP_EXPECT)},            \
+        {"expect-time", no_argument, NULL, STEP(CLI_STEP_EXPECT_TIME)},        \
+        {"expect-end", no_argument, NULL, STEP(CLI_STEP_EXPECT_END)},          \
+    {                                                                          \
+        "hangup", no_argument, NULL, STEP(CLI_STEP_HANGUP)                     \
+    }
+
+#define CALLEE_OPTIONS                                                         \
+    {"webhook-host", required_argument, NULL, OPT_WEBHOOK_HOST},               \
+        {"answer", required_argument, NULL, OPT_ANSWER},                       \
+        {"ring", required_argument, NULL, OPT_RING},                           \
+        {"answered-by", required_argument, NULL, OPT_ANSWERED_BY},             \
+    {                                                                          \
+        "amd-time", required_argument, NULL, OPT_AMD_TIME                      \
+    }
+
+#define ORDER_OPTIONS                                                          \
+    {"api-key", required_argument, NULL, OPT_API_KEY},                         \
+        {"message", required_argument, NULL, OPT_MESSAGE},                     \
+        {"prompt", required_argument, NULL, OPT_PROMPT},                       \
+        {"voice", required_argument, NULL, OPT_VOICE},                         \
+        {"call-mode", required_argument, NULL, OPT_CALL_MODE},                 \
+        {"amd", optional_argument, NULL, OPT_AMD},                             \
+    {                                                                          \
+        "param", required_argument, NULL, OPT_PARAM                            \
+    }
+
 static const struct option call_options[] = {
     COMMON_OPTIONS,
+    TALK_OPTIONS,
     {"call-sid", required_argument, NULL, OPT_CALL_SID},
     {"get", no_argument, NULL, OPT_GET},
-    {"silence", required_argument, NULL, OPT_SILENCE},
-    {"answer-timeout", required_argument, NULL, OPT_ANSWER_TIMEOUT},
-    {"max-time", required_argument, NULL, OPT_MAX_TIME},
-    {"stt", required_argument, NULL, OPT_STT},
-    {"stt-model", required_argument, NULL, OPT_STT_MODEL},
-    {"stt-key", required_argument, NULL, OPT_STT_KEY},
-    {"out", required_argument, NULL, OPT_OUT},
-    {"stereo", no_argument, NULL, OPT_STEREO},
-    {"log", required_argument, NULL, OPT_LOG},
-    {"scenario", required_argument, NULL, OPT_SCENARIO},
-    {"say", required_argument, NULL, STEP(CLI_STEP_SAY)},
-    {"wav", required_argument, NULL, STEP(CLI_STEP_WAV)},
-    {"ulaw", required_argument, NULL, STEP(CLI_STEP_ULAW)},
-    {"dtmf", required_argument, NULL, STEP(CLI_STEP_DTMF)},
-    {"pause", required_argument, NULL, STEP(CLI_STEP_PAUSE)},
-    {"wait", optional_argument, NULL, STEP(CLI_STEP_WAIT)},
-    {"interrupt", optional_argument, NULL, STEP(CLI_STEP_INTERRUPT)},
-    {"expect", required_argument, NULL, STEP(CLI_STEP_EXPECT)},
-    {"expect-time", no_argument, NULL, STEP(CLI_STEP_EXPECT_TIME)},
-    {"expect-end", no_argument, NULL, STEP(CLI_STEP_EXPECT_END)},
-    {"hangup", no_argument, NULL, STEP(CLI_STEP_HANGUP)},
+    {"status-callback", required_argument, NULL, OPT_STATUS_CALLBACK},
     {NULL, 0, NULL, 0}};
+
+static const struct option twilio_options[] = {
+    COMMON_OPTIONS,
+    TALK_OPTIONS,
+    CALLEE_OPTIONS,
+    {"once", no_argument, NULL, OPT_ONCE},
+    {NULL, 0, NULL, 0}};
+
+static const struct option make_call_options[] = {
+    COMMON_OPTIONS, ORDER_OPTIONS, {NULL, 0, NULL, 0}};
+
+static const struct option outbound_options[] = {COMMON_OPTIONS,
+                                                 TALK_OPTIONS,
+                                                 CALLEE_OPTIONS,
+                                                 ORDER_OPTIONS,
+                                                 {NULL, 0, NULL, 0}};
 
 static const struct option load_options[] = {
     COMMON_OPTIONS,
@@ -194,6 +261,53 @@ static bool read_voice(cli_options_t *o, const char *text)
     return cli_voice_known(text) || wrong("there is no such voice", text);
 }
 
+/* KIND or KIND:COUNT */
+static bool read_fault(cli_options_t *o, const char *text)
+{
+    static const char *const kinds[] = {
+        [CLI_FAULT_401] = "401",  [CLI_FAULT_404] = "404",
+        [CLI_FAULT_429] = "429",  [CLI_FAULT_500] = "500",
+        [CLI_FAULT_CUT] = "cut",  [CLI_FAULT_TIMEOUT] = "timeout",
+        [CLI_FAULT_HALF] = "half"};
+    va_str_t name = {text, strcspn(text, ":")};
+    cli_fault_plan_t fault = {.count = 1};
+    size_t i;
+
+    for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        if (!va_str_eq(name, va_str(kinds[i]))) {
+            continue;
+        }
+        fault.what = (cli_fault_t)i;
+        if (text[name.len] == ':' &&
+            !read_count(text + name.len + 1, 1000000, &fault.count)) {
+            return false;
+        }
+        if (o->fault_count == CLI_FAULTS_MAX) {
+            return wrong("too many faults", text);
+        }
+        o->faults[o->fault_count++] = fault;
+        return true;
+    }
+    return wrong("a fault is 401, 404, 429, 500, timeout, cut or half", text);
+}
+
+static bool read_answer(cli_options_t *o, const char *text)
+{
+    static const char *const names[][2] = {{"yes", NULL},
+                                           {"no", "no-answer"},
+                                           {"busy", "busy"},
+                                           {"failed", "failed"}};
+    size_t i;
+
+    for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (strcmp(text, names[i][0]) == 0) {
+            o->answer = names[i][1];
+            return true;
+        }
+    }
+    return wrong("the answer is yes, no, busy or failed", text);
+}
+
 /* What both commands take. */
 static bool set_common(cli_options_t *o, int opt, const char *arg)
 {
@@ -210,9 +324,11 @@ static bool set_common(cli_options_t *o, int opt, const char *arg)
         return read_sid(arg, &o->account_sid);
     case OPT_FROM:
         o->from = arg;
+        o->from_given = true;
         return true;
     case OPT_TO:
         o->to = arg;
+        o->to_given = true;
         return true;
     case OPT_CACERT:
         o->cacert = arg;
@@ -276,8 +392,75 @@ static bool set_call(cli_options_t *o, int opt, const char *arg)
         return true;
     case OPT_SCENARIO:
         return read_scenario(o, arg);
+    case OPT_LISTEN:
+        o->listen = arg;
+        return true;
+    case OPT_FAULT:
+        return read_fault(o, arg);
+    case OPT_STATUS_CALLBACK:
+        o->status_callback = arg;
+        return true;
+    case OPT_STATUS_ORDER:
+        return cli_order_named(arg, &o->status_order) ||
+               wrong("the order is right, shuffled or repeated", arg);
     default:
         return set_common(o, opt, arg);
+    }
+}
+
+static bool set_twilio(cli_options_t *o, int opt, const char *arg)
+{
+    switch (opt) {
+    case OPT_WEBHOOK_HOST:
+        o->webhook_host = arg;
+        return true;
+    case OPT_ANSWER:
+        return read_answer(o, arg);
+    case OPT_RING:
+        return read_count(arg, 600000, &o->ring_ms);
+    case OPT_ANSWERED_BY:
+        o->answered_by = arg;
+        return va_answered_parse(va_str(arg)) != VA_ANSWERED_NONE ||
+               wrong("AnsweredBy has no such value", arg);
+    case OPT_AMD_TIME:
+        return read_count(arg, 60000, &o->detect_ms);
+    case OPT_ONCE:
+        o->once = true;
+        return true;
+    default:
+        return set_call(o, opt, arg);
+    }
+}
+
+static bool set_order(cli_options_t *o, int opt, const char *arg)
+{
+    switch (opt) {
+    case OPT_API_KEY:
+        return read_secret(arg, &o->api_key);
+    case OPT_MESSAGE:
+        o->message = arg;
+        return true;
+    case OPT_PROMPT:
+        o->prompt = arg;
+        return true;
+    case OPT_VOICE:
+        o->voice = arg;
+        return true;
+    case OPT_CALL_MODE:
+        o->call_mode = arg;
+        return true;
+    case OPT_AMD:
+        o->amd = arg != NULL ? arg : "true";
+        return true;
+    case OPT_PARAM:
+        if (o->parameter_count == CLI_PARAMETERS_MAX ||
+            strchr(arg, '=') == NULL || arg[0] == '=') {
+            return wrong("a parameter is NAME=VALUE, 32 at most", arg);
+        }
+        o->parameters[o->parameter_count++] = arg;
+        return true;
+    default:
+        return set_twilio(o, opt, arg);
     }
 }
 
@@ -333,6 +516,10 @@ static void set_defaults(cli_options_t *o)
     o->answer_ms = 20000;
     o->max_s = 300;
     o->stt_model = "assistant";
+    o->status_events = CLI_EVENTS_ALL;
+    o->ring_ms = 1000;
+    o->answered_by = "human";
+    o->detect_ms = 1000;
     o->calls = 10;
     o->repeat = 1;
     o->ramp = 50;
@@ -353,7 +540,7 @@ static const char *loose_argument(int argc, char **argv)
 }
 
 static int parse(cli_options_t *o, int argc, char **argv,
-                 const struct option *list,
+                 const struct option *list, bool url,
                  bool (*set)(cli_options_t *, int, const char *))
 {
     int opt, at = 0;
@@ -384,9 +571,9 @@ static int parse(cli_options_t *o, int argc, char **argv,
     if (o->url == NULL && optind < argc) {
         o->url = argv[optind++];
     }
-    if (o->url == NULL || optind < argc) {
-        cli_warn("%s needs one URL, the incoming webhook (see --help)",
-                 argv[0]);
+    if ((o->url != NULL) != url || optind < argc) {
+        cli_warn("%s %s (see --help)", argv[0],
+                 url ? "needs one URL" : "takes no URL");
         return CLI_EXIT_USAGE;
     }
     return CLI_EXIT_OK;
@@ -394,20 +581,44 @@ static int parse(cli_options_t *o, int argc, char **argv,
 
 int cli_options_call(cli_options_t *o, int argc, char **argv)
 {
-    int rc = parse(o, argc, argv, call_options, set_call);
+    return parse(o, argc, argv, call_options, true, set_call);
+}
 
-    if (rc == CLI_EXIT_OK && o->stt == NULL &&
-        (cli_scenario_has(&o->scenario, CLI_STEP_EXPECT) ||
-         cli_scenario_has(&o->scenario, CLI_STEP_EXPECT_TIME))) {
-        cli_warn("--expect listens to the call, so it needs --stt URL");
-        rc = CLI_EXIT_USAGE;
+static int needs(bool ok, const char *command, const char *what)
+{
+    if (!ok) {
+        cli_warn("%s needs %s (see --help)", command, what);
     }
-    return rc;
+    return ok ? CLI_EXIT_OK : CLI_EXIT_USAGE;
+}
+
+int cli_options_twilio(cli_options_t *o, int argc, char **argv)
+{
+    int rc = parse(o, argc, argv, twilio_options, false, set_twilio);
+
+    return rc != CLI_EXIT_OK ? rc
+                             : needs(o->listen != NULL, argv[0], "--listen");
+}
+
+int cli_options_make_call(cli_options_t *o, int argc, char **argv)
+{
+    int rc = parse(o, argc, argv, make_call_options, true, set_order);
+
+    return rc != CLI_EXIT_OK ? rc : needs(o->to_given, argv[0], "--to");
+}
+
+int cli_options_outbound(cli_options_t *o, int argc, char **argv)
+{
+    int rc = parse(o, argc, argv, outbound_options, true, set_order);
+
+    return rc != CLI_EXIT_OK ? rc
+                             : needs(o->to_given && o->listen != NULL, argv[0],
+                                     "--to and --listen");
 }
 
 int cli_options_load(cli_options_t *o, int argc, char **argv)
 {
-    int rc = parse(o, argc, argv, load_options, set_load);
+    int rc = parse(o, argc, argv, load_options, true, set_load);
 
     if (rc == CLI_EXIT_OK && o->wav != NULL && o->say != NULL) {
         cli_warn("--wav and --say exclude each other");
@@ -421,4 +632,5 @@ void cli_options_free(cli_options_t *o)
     cli_scenario_free(&o->scenario);
     free(o->token);
     free(o->stt_key);
+    free(o->api_key);
 }

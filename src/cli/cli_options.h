@@ -6,6 +6,26 @@
 
 #include "cli_caller.h"
 #include "cli_scenario.h"
+#include "cli_status.h"
+
+#define CLI_FAULTS_MAX 16
+#define CLI_PARAMETERS_MAX 32
+
+/* How a request of the REST API is made to fail. */
+typedef enum {
+    CLI_FAULT_401,
+    CLI_FAULT_404,
+    CLI_FAULT_429,
+    CLI_FAULT_500,
+    CLI_FAULT_TIMEOUT, /* no answer */
+    CLI_FAULT_CUT,     /* the connection is cut, and nothing is done */
+    CLI_FAULT_HALF     /* it is done, but cut in the middle of the answer */
+} cli_fault_t;
+
+typedef struct {
+    cli_fault_t what;
+    unsigned count; /* of requests, one after the other */
+} cli_fault_plan_t;
 
 typedef struct {
     /* both commands */
@@ -36,6 +56,31 @@ typedef struct {
     bool stereo;
     const char *log;
     cli_scenario_t scenario;
+    const char *status_callback;
+    bool status_get;
+    unsigned status_events; /* a set */
+    cli_order_t status_order;
+    const char *listen; /* HOST:PORT of the REST API, or NULL */
+    size_t fault_count;
+    cli_fault_plan_t faults[CLI_FAULTS_MAX];
+    /* twilio */
+    const char *webhook_host;
+    const char *answer; /* CallStatus of a callee who does not, or NULL */
+    unsigned ring_ms;
+    const char *answered_by;
+    unsigned detect_ms;
+    bool once;
+    /* make-call; NULL is left out */
+    bool from_given;
+    bool to_given;
+    char *api_key; /* heap */
+    const char *message;
+    const char *prompt;
+    const char *voice;
+    const char *call_mode;
+    const char *amd; /* "true" or the mode */
+    size_t parameter_count;
+    const char *parameters[CLI_PARAMETERS_MAX]; /* "name=value" */
     /* load */
     unsigned calls;
     unsigned repeat;
@@ -56,6 +101,9 @@ VA_BEGIN_DECLS
  */
 int cli_options_call(cli_options_t *o, int argc, char **argv);
 int cli_options_load(cli_options_t *o, int argc, char **argv);
+int cli_options_twilio(cli_options_t *o, int argc, char **argv);
+int cli_options_make_call(cli_options_t *o, int argc, char **argv);
+int cli_options_outbound(cli_options_t *o, int argc, char **argv);
 
 void cli_options_free(cli_options_t *o);
 

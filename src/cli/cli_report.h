@@ -54,6 +54,8 @@ typedef struct {
 typedef struct {
     const char *call_sid;
     const char *stream_sid;
+    const char *dialed;   /* whom the last <Dial> called, or NULL */
+    const char *status;   /* CallStatus at the end */
     const char *ended_by; /* "server", "caller" or "failure" */
     const char *reason;
     int exit;

@@ -147,6 +147,8 @@ void cli_report_json(cli_report_t *r, const cli_figures_t *f, FILE *out)
     member(&b, "reason", f->reason);
     member(&b, "call_sid", f->call_sid);
     member(&b, "stream_sid", f->stream_sid);
+    member(&b, "call_status", f->status);
+    member(&b, "dialed", f->dialed);
     figures(&b, r, f);
     turns(&b, r);
     demands(&b, r);

@@ -72,7 +72,7 @@ static bool wait_for(cli_runner_t *r, const cli_input_t *in,
     return false;
 }
 
-/* A step of the caller's: speech or digits. */
+/* A step of the caller's: speech, digits, or silence. */
 static cli_action_t act(cli_runner_t *r, const cli_input_t *in,
                         const cli_step_t *step)
 {
@@ -82,8 +82,14 @@ static cli_action_t act(cli_runner_t *r, const cli_input_t *in,
         !wait_for(r, in, step, silent_for(r, in, r->silence_ms), &action)) {
         return action;
     }
+    if (in->deaf) {
+        return nothing();
+    }
     r->spoke = false;
     go_on(r, false);
+    if (step->type == CLI_STEP_SILENT) {
+        return nothing();
+    }
     return (cli_action_t){
         step->type == CLI_STEP_DTMF ? CLI_DO_DIAL : CLI_DO_SPEAK, step, NULL};
 }
@@ -140,7 +146,11 @@ static cli_action_t run_step(cli_runner_t *r, const cli_input_t *in,
     case CLI_STEP_WAV:
     case CLI_STEP_ULAW:
     case CLI_STEP_DTMF:
+    case CLI_STEP_SILENT:
         return act(r, in, step);
+    case CLI_STEP_CONFIDENCE:
+        go_on(r, r->awaited);
+        return (cli_action_t){CLI_DO_SET, step, NULL};
     case CLI_STEP_EXPECT:
     case CLI_STEP_EXPECT_TIME:
         return check(r, in, step);

@@ -18,6 +18,8 @@ static const struct {
     [CLI_STEP_WAV] = {"wav", ARG_TEXT},
     [CLI_STEP_ULAW] = {"ulaw", ARG_TEXT},
     [CLI_STEP_DTMF] = {"dtmf", ARG_TEXT},
+    [CLI_STEP_SILENT] = {"silent", ARG_NONE},
+    [CLI_STEP_CONFIDENCE] = {"confidence", ARG_TEXT},
     [CLI_STEP_PAUSE] = {"pause", ARG_MS},
     [CLI_STEP_WAIT] = {"wait", ARG_MS_OPTIONAL},
     [CLI_STEP_INTERRUPT] = {"interrupt", ARG_MS_OPTIONAL},
@@ -62,10 +64,23 @@ static bool read_ms(const char *arg, unsigned *ms)
            (*end == '\0' || strcmp(end, "ms") == 0);
 }
 
+/* A number from 0 to 1, which is sent as it is written. */
+static bool good_confidence(const char *text)
+{
+    size_t n = strlen(text);
+
+    return n <= 8 && strspn(text, "0123456789.") == n &&
+           strchr(text, '.') == strrchr(text, '.') && text[0] != '.' &&
+           strtod(text, NULL) <= 1;
+}
+
 static bool good_text(cli_step_type_t type, const char *text)
 {
     if (text[0] == '\0' || strlen(text) >= LINE_MAX_LEN) {
         return false;
+    }
+    if (type == CLI_STEP_CONFIDENCE) {
+        return good_confidence(text);
     }
     return type != CLI_STEP_DTMF ||
            strspn(text, "0123456789*#ABCDw") == strlen(text);

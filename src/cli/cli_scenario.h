@@ -18,6 +18,8 @@ typedef enum {
     CLI_STEP_WAV,         /* text: path of a WAV file */
     CLI_STEP_ULAW,        /* text: path of a raw mu-law file */
     CLI_STEP_DTMF,        /* text: digits */
+    CLI_STEP_SILENT,      /* let the assistant wait for an answer in vain */
+    CLI_STEP_CONFIDENCE,  /* text: of what is understood from now on */
     CLI_STEP_PAUSE,       /* ms: do nothing */
     CLI_STEP_WAIT,        /* until the assistant has finished; ms of silence,
                              0 for the usual */
@@ -45,6 +47,7 @@ typedef struct {
     bool audible; /* the assistant was heard */
     bool queued;  /* more of its audio waits to be played */
     bool talking; /* the caller is still speaking, or sending digits */
+    bool deaf;    /* nobody would hear the caller now */
     bool ended;   /* the server has ended the call */
 } cli_input_t;
 
@@ -52,6 +55,7 @@ typedef enum {
     CLI_DO_NOTHING,
     CLI_DO_SPEAK,  /* step: say, wav or ulaw */
     CLI_DO_DIAL,   /* step: dtmf */
+    CLI_DO_SET,    /* step: confidence; go on at once */
     CLI_DO_CHECK,  /* step: expect or expect-time, on what was heard since the
                       caller's last step; go on at once */
     CLI_DO_HANGUP, /* step: hangup */
@@ -112,7 +116,8 @@ void cli_runner_init(cli_runner_t *r, const cli_scenario_t *s,
 
 /*
  * Tells what happened and asks what to do.  Call again at once after
- * CLI_DO_CHECK; CLI_DO_FAIL, CLI_DO_HANGUP and CLI_DO_FINISH come once.
+ * CLI_DO_SET and CLI_DO_CHECK; CLI_DO_FAIL, CLI_DO_HANGUP and CLI_DO_FINISH
+ * come once.
  */
 cli_action_t cli_runner_tick(cli_runner_t *r, const cli_input_t *in);
 

@@ -8,9 +8,7 @@
 #define FRAME_US (VA_FRAME_MS * 1000u)
 #define CLOSE_US 5000000u /* how long the server may take to close */
 #define CONNECT_US 10000000u
-#define DIGIT_MS 250       /* between two digits */
-#define DIGIT_PAUSE_MS 500 /* "w" */
-#define BEHIND_MAX 50      /* frames made up for after a stall */
+#define BEHIND_MAX 50 /* frames made up for after a stall */
 
 /* One media stream. */
 typedef struct {
@@ -23,12 +21,10 @@ typedef struct {
     uint64_t opened_us;
     uint64_t sequence;
     uint64_t chunk;
-    const char *digits; /* still to be dialled */
-    uint64_t digit_ms;
     bool open;
     bool closed;
-    bool hanging_up;
-    uint64_t hangup_us;
+    bool ending; /* by us */
+    uint64_t end_us;
     cli_close_t how;
 } session_t;
 
@@ -158,131 +154,69 @@ static void send_start(session_t *s, const cli_verb_t *verb)
     send_text(s);
 }
 
-static void hang_up(session_t *s)
+/* Ends the stream as Twilio does when the call ends or goes elsewhere. */
+static void end_stream(session_t *s)
 {
     cli_call_t *c = s->call;
 
-    if (s->hanging_up || s->closed) {
+    if (s->ending || s->closed) {
         return;
     }
-    s->hanging_up = true;
-    s->hangup_us = cli_now_us();
-    c->figures.ended_by = "caller";
-    cli_report_event(&c->report, cli_call_ms(c), "caller", "[hangs up]");
+    s->ending = true;
+    s->end_us = cli_now_us();
     va_media_write_stop(fresh(s), va_str(c->stream_sid), ++s->sequence,
                         va_str(c->id.account_sid), va_str(c->id.call_sid));
     send_text(s);
     cli_stream_close(s->ws);
 }
 
-static void begin_digits(session_t *s, const cli_step_t *step, uint64_t ms)
-{
-    char said[CLI_ERROR];
-
-    s->digits = step->text;
-    s->digit_ms = ms;
-    snprintf(said, sizeof(said), "[keys %.200s]", step->text);
-    cli_hearing_caller_begin(&s->call->hearing, ms, said);
-}
-
-static void dial(session_t *s, uint64_t ms)
-{
-    cli_call_t *c = s->call;
-
-    if (s->digits == NULL || ms < s->digit_ms) {
-        return;
-    }
-    if (*s->digits == '\0') {
-        s->digits = NULL;
-        cli_hearing_caller_end(&c->hearing, ms);
-        return;
-    }
-    s->digit_ms = ms + (*s->digits == 'w' ? DIGIT_PAUSE_MS : DIGIT_MS);
-    if (*s->digits != 'w') {
-        va_media_write_dtmf(fresh(s), va_str(c->stream_sid), ++s->sequence,
-                            *s->digits);
-        send_text(s);
-    }
-    s->digits++;
-}
-
-static void act(session_t *s, const cli_action_t *action, uint64_t ms)
-{
-    cli_call_t *c = s->call;
-
-    switch (action->what) {
-    case CLI_DO_SPEAK:
-        cli_caller_speak(&c->caller,
-                         &c->clips[action->step - c->o->scenario.steps]);
-        c->runner.spoke = false;
-        break;
-    case CLI_DO_DIAL:
-        begin_digits(s, action->step, ms);
-        break;
-    case CLI_DO_HANGUP:
-        hang_up(s);
-        break;
-    default:
-        break;
-    }
-}
-
-/* The name under which a clip is shown. */
-static const char *said(const cli_call_t *c)
-{
-    size_t i = (size_t)(c->caller.clip - c->clips);
-
-    return c->o->scenario.steps[i].text;
-}
-
 /* Sends the caller's next 20 ms. */
-static void speak(session_t *s, uint8_t frame[VA_FRAME], uint64_t ms)
+static void speak(session_t *s, cli_deed_t *deed, uint64_t ms)
 {
     cli_call_t *c = s->call;
-    const char *text = c->caller.clip != NULL ? said(c) : "";
 
-    cli_caller_frame(&c->caller, frame);
-    if (c->caller.began) {
-        cli_hearing_caller_begin(&c->hearing, ms, text);
-    }
-    if (c->caller.ended) {
-        cli_hearing_caller_end(&c->hearing, ms);
-    }
+    cli_call_deed(c, ms, deed);
     s->chunk++;
     va_media_write_inbound(fresh(s), va_str(c->stream_sid), ++s->sequence,
-                           s->chunk, (s->chunk - 1) * VA_FRAME_MS, frame,
+                           s->chunk, (s->chunk - 1) * VA_FRAME_MS, deed->frame,
                            VA_FRAME);
     send_text(s);
+    if (deed->key != '\0') {
+        va_media_write_dtmf(fresh(s), va_str(c->stream_sid), ++s->sequence,
+                            deed->key);
+        send_text(s);
+    }
 }
 
 /* Everything that happens every 20 ms. */
 static void tick(session_t *s)
 {
     cli_call_t *c = s->call;
-    uint8_t heard[VA_FRAME], spoken[VA_FRAME];
+    uint8_t heard[VA_FRAME];
     uint64_t ms = cli_call_ms(c);
     cli_input_t in = {.now_ms = ms};
-    cli_action_t action;
+    cli_deed_t deed;
 
     in.audible = cli_playout_frame(s->playout, heard) > 0 && cli_audible(heard);
     in.queued = cli_playout_queued(s->playout) > 0;
     cli_hearing_frame(&c->hearing, ms, heard, in.audible, in.queued);
     return_marks(s);
-    speak(s, spoken, ms);
-    dial(s, ms);
+    speak(s, &deed, ms);
     if (c->record != NULL) {
-        cli_record_frame(c->record, spoken, heard);
+        cli_record_frame(c->record, deed.frame, heard);
     }
-    in.talking = cli_caller_talking(&c->caller) || s->digits != NULL;
-    action = cli_call_step(c, &in);
-    act(s, &action, ms);
+    in.talking = deed.talking;
+    cli_call_act(c, &in);
+    if (c->hung_up) {
+        end_stream(s);
+    }
 }
 
 static void run_due(session_t *s)
 {
     uint64_t now = cli_now_us(), late;
 
-    while (now >= s->due_us && !s->closed && !s->hanging_up) {
+    while (now >= s->due_us && !s->closed && !s->ending) {
         late = now - s->due_us;
         if (late > s->call->figures.late_us) {
             s->call->figures.late_us = late;
@@ -301,10 +235,10 @@ static bool await_open(session_t *s)
     uint64_t until = cli_now_us() + CONNECT_US;
 
     while (!s->open && !s->closed && cli_now_us() < until &&
-           !cli_interrupted()) {
-        cli_loop_run(s->call->loop, until);
+           cli_call_going(s->call)) {
+        cli_loop_run(s->call->loop, cli_now_us() + 100000);
     }
-    if (!s->open && !s->closed) {
+    if (!s->open && !s->closed && cli_now_us() >= until) {
         cli_call_verdict(s->call, CLI_EXIT_BROKEN,
                          "31901: the stream did not open in time");
     }
@@ -314,26 +248,19 @@ static bool await_open(session_t *s)
 static void converse(session_t *s)
 {
     cli_call_t *c = s->call;
-    uint64_t end = c->t0_us + (uint64_t)c->o->max_s * 1000000;
 
     s->due_us = cli_now_us() + FRAME_US;
     while (!s->closed) {
-        cli_loop_run(c->loop,
-                     s->hanging_up ? s->hangup_us + CLOSE_US : s->due_us);
+        cli_loop_run(c->loop, s->ending ? s->end_us + CLOSE_US : s->due_us);
         run_due(s);
-        if (s->hanging_up) {
-            if (cli_now_us() >= s->hangup_us + CLOSE_US) {
+        if (s->ending) {
+            if (cli_now_us() >= s->end_us + CLOSE_US) {
                 cli_report_fault(&c->report, cli_call_ms(c),
                                  "the server did not close after stop");
                 return;
             }
-        } else if (cli_now_us() >= end || cli_interrupted()) {
-            if (!c->finished) {
-                cli_call_verdict(c, CLI_EXIT_UNMET,
-                                 cli_interrupted() ? "interrupted"
-                                                   : "the call took too long");
-            }
-            hang_up(s);
+        } else if (!cli_call_going(c)) {
+            end_stream(s);
         }
     }
 }
@@ -344,7 +271,7 @@ static bool judge_end(session_t *s)
     cli_call_t *c = s->call;
     uint64_t ms = cli_call_ms(c);
 
-    if (s->hanging_up) {
+    if (s->ending) {
         if (s->closed && s->how.error[0] != '\0') {
             cli_report_fault(&c->report, ms, s->how.error);
         }
@@ -407,6 +334,14 @@ bool cli_session_run(cli_call_t *c, const cli_verb_t *verb, const char *url)
 {
     session_t s = {.call = c};
     bool go_on;
+
+    if (c->o->stt == NULL &&
+        (cli_scenario_has(&c->o->scenario, CLI_STEP_EXPECT) ||
+         cli_scenario_has(&c->o->scenario, CLI_STEP_EXPECT_TIME))) {
+        cli_call_verdict(c, CLI_EXIT_USAGE,
+                         "--expect listens to the stream, so it needs --stt");
+        return false;
+    }
 
     cli_sid(c->stream_sid, "MZ");
     s.inbound = cli_inbound_new(c->stream_sid);

@@ -9,17 +9,19 @@
 #include "../twilio/va_twiml.h"
 
 #define DEPTH_MAX 8
+#define SAY_MAX 4096 /* bytes, of the basic voices */
 
 typedef struct {
     XML_Parser parser;
     cli_twiml_t *doc;
     cli_verb_t *open; /* the verb whose text is being gathered */
     unsigned depth;
-    unsigned connect; /* depth of an open Connect, 0 if none */
-    unsigned streams; /* Stream elements in that Connect */
-    char *action;     /* of that Connect */
-    unsigned gather;  /* depth of an open Gather, 0 if none */
-    unsigned opaque;  /* depth of an element whose content is not looked at */
+    unsigned connect;     /* depth of an open Connect, 0 if none */
+    unsigned streams;     /* Stream elements in that Connect */
+    char *action;         /* of that Connect */
+    unsigned gather;      /* depth of an open Gather, 0 if none */
+    cli_verb_t *gatherer; /* that Gather */
+    unsigned opaque; /* depth of an element whose content is not looked at */
     va_buf_t text;
     char *error;
 } reader_t;
@@ -27,15 +29,32 @@ typedef struct {
 static const struct {
     const char *name;
     cli_verb_type_t type;
+    const char *attributes; /* with blanks around; NULL: not looked at */
 } known[] = {
-    {"Say", CLI_VERB_SAY},       {"Play", CLI_VERB_PLAY},
-    {"Pause", CLI_VERB_PAUSE},   {"Redirect", CLI_VERB_REDIRECT},
-    {"Hangup", CLI_VERB_HANGUP}, {"Reject", CLI_VERB_REJECT},
-    {"Gather", CLI_VERB_GATHER}, {"Dial", CLI_VERB_OTHER},
-    {"Record", CLI_VERB_OTHER},  {"Enqueue", CLI_VERB_OTHER},
-    {"Leave", CLI_VERB_OTHER},   {"Refer", CLI_VERB_OTHER},
-    {"Start", CLI_VERB_OTHER},   {"Stop", CLI_VERB_OTHER},
-    {"Pay", CLI_VERB_OTHER},     {"Sms", CLI_VERB_OTHER},
+    {"Say", CLI_VERB_SAY, " voice language loop "},
+    {"Play", CLI_VERB_PLAY, " loop digits "},
+    {"Pause", CLI_VERB_PAUSE, " length "},
+    {"Redirect", CLI_VERB_REDIRECT, " method "},
+    {"Hangup", CLI_VERB_HANGUP, " "},
+    {"Reject", CLI_VERB_REJECT, " reason "},
+    {"Gather", CLI_VERB_GATHER,
+     " action method input timeout speechTimeout finishOnKey numDigits "
+     "speechModel language hints profanityFilter enhanced actionOnEmptyResult "
+     "partialResultCallback partialResultCallbackMethod bargeIn "
+     "maxSpeechTime debug "},
+    {"Dial", CLI_VERB_DIAL,
+     " action method timeout timeLimit callerId answerOnBridge hangupOnStar "
+     "record recordingStatusCallback recordingStatusCallbackMethod "
+     "recordingStatusCallbackEvent recordingTrack trim ringTone referUrl "
+     "referMethod sequential callReason events "},
+    {"Record", CLI_VERB_OTHER, NULL},
+    {"Enqueue", CLI_VERB_OTHER, NULL},
+    {"Leave", CLI_VERB_OTHER, NULL},
+    {"Refer", CLI_VERB_OTHER, NULL},
+    {"Start", CLI_VERB_OTHER, NULL},
+    {"Stop", CLI_VERB_OTHER, NULL},
+    {"Pay", CLI_VERB_OTHER, NULL},
+    {"Sms", CLI_VERB_OTHER, NULL},
 };
 
 /* Remembers the first error and ends the parsing. */
@@ -154,6 +173,62 @@ static void add_param(reader_t *r, const char **atts)
     }
 }
 
+/* Warns about attributes that Twilio would pass over. */
+static void check_attributes(reader_t *r, const char *list, const char **atts)
+{
+    char name[66];
+    size_t i;
+
+    for (i = 0; list != NULL && atts[i] != NULL; i += 2) {
+        snprintf(name, sizeof(name), " %.62s ", atts[i]);
+        if (strlen(atts[i]) > 62 || strstr(list, name) == NULL) {
+            warn(r, "unknown attribute", atts[i]);
+        }
+    }
+}
+
+static void open_gather(reader_t *r, cli_verb_t *v, const char **atts)
+{
+    size_t i;
+
+    r->gather = r->depth;
+    r->gatherer = v;
+    cli_gather_defaults(&v->gather);
+    for (i = 0; atts[i] != NULL; i += 2) {
+        if (!cli_gather_attribute(&v->gather, atts[i], atts[i + 1])) {
+            warn(r, "a wrong value of the attribute", atts[i]);
+        }
+    }
+}
+
+static void open_known(reader_t *r, size_t at, const char **atts)
+{
+    const char *action = attr(atts, "action");
+    cli_verb_t *v = add_verb(r, known[at].type, known[at].name, atts);
+
+    if (v == NULL) {
+        return;
+    }
+    check_attributes(r, known[at].attributes, atts);
+    if (r->gather != 0) {
+        r->gatherer->children++;
+        if (v->type != CLI_VERB_SAY && v->type != CLI_VERB_PLAY &&
+            v->type != CLI_VERB_PAUSE) {
+            fail(r, "12200: <Gather> with <%s> in it", v->name);
+        }
+    }
+    if (v->type == CLI_VERB_GATHER || v->type == CLI_VERB_DIAL) {
+        v->action = action != NULL ? copy(r, action) : NULL;
+    }
+    r->open = v;
+    if (v->type == CLI_VERB_OTHER) {
+        r->opaque = r->depth;
+    } else if (v->type == CLI_VERB_GATHER && r->gather == 0) {
+        open_gather(r, v, atts);
+    }
+    va_buf_reset(&r->text);
+}
+
 /* A child of Response, or of Gather. */
 static void open_verb(reader_t *r, const char *name, const char **atts)
 {
@@ -162,6 +237,10 @@ static void open_verb(reader_t *r, const char *name, const char **atts)
     if (strcmp(name, "Connect") == 0) {
         const char *action = attr(atts, "action");
 
+        if (r->gather != 0) {
+            fail(r, "12200: <Gather> with <Connect> in it");
+            return;
+        }
         r->connect = r->depth;
         r->streams = 0;
         free(r->action);
@@ -169,21 +248,25 @@ static void open_verb(reader_t *r, const char *name, const char **atts)
         return;
     }
     for (i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
-        if (strcmp(name, known[i].name) != 0) {
-            continue;
+        if (strcmp(name, known[i].name) == 0) {
+            open_known(r, i, atts);
+            return;
         }
-        r->open = add_verb(r, known[i].type, name, atts);
-        if (known[i].type == CLI_VERB_OTHER) {
-            r->opaque = r->depth;
-        }
-        if (known[i].type == CLI_VERB_GATHER) {
-            r->gather = r->depth;
-        }
-        va_buf_reset(&r->text);
-        return;
     }
     warn(r, "unknown element", name);
     r->opaque = r->depth;
+}
+
+/* Returns whether an element may stand in the verb that is open. */
+static bool part_of(const cli_verb_t *open, const char *name)
+{
+    if (open == NULL) {
+        return false;
+    }
+    return open->type == CLI_VERB_SAY ||
+           (open->type == CLI_VERB_DIAL &&
+            (strcmp(name, "Number") == 0 || strcmp(name, "Sip") == 0 ||
+             strcmp(name, "Client") == 0 || strcmp(name, "Conference") == 0));
 }
 
 static void XMLCALL on_open(void *ctx, const char *name, const char **atts)
@@ -209,7 +292,7 @@ static void XMLCALL on_open(void *ctx, const char *name, const char **atts)
         add_param(r, atts);
     } else if (r->depth == 2 || (r->gather != 0 && r->depth == r->gather + 1)) {
         open_verb(r, name, atts);
-    } else if (r->open == NULL || r->open->type != CLI_VERB_SAY) {
+    } else if (!part_of(r->open, name)) {
         warn(r, "unknown element", name);
         r->opaque = r->depth;
     }
@@ -227,7 +310,8 @@ static void close_text(reader_t *r)
     while (t.len > 0 && strchr(" \t\r\n", t.data[t.len - 1]) != NULL) {
         t.len--;
     }
-    if (r->text.rc != VA_OK) {
+    if (r->text.rc != VA_OK ||
+        (r->open->type == CLI_VERB_SAY && t.len > SAY_MAX)) {
         fail(r, "13521: the text of <%s> is too long", r->open->name);
     }
     free(r->open->text);

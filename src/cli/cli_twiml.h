@@ -5,7 +5,7 @@
 #define CLI_TWIML_H
 
 #include "../base/va_buf.h"
-#include "cli.h"
+#include "cli_gather.h"
 
 #define CLI_TWIML_VERBS 64   /* in one document */
 #define CLI_TWIML_PARAMS 64  /* of one stream */
@@ -20,7 +20,8 @@ typedef enum {
     CLI_VERB_HANGUP,
     CLI_VERB_REJECT,
     CLI_VERB_GATHER, /* verbs in it follow it in the list */
-    CLI_VERB_OTHER   /* a verb of Twilio's that is only shown */
+    CLI_VERB_DIAL,
+    CLI_VERB_OTHER /* a verb of Twilio's that is only shown */
 } cli_verb_type_t;
 
 typedef struct {
@@ -31,11 +32,13 @@ typedef struct {
 typedef struct {
     cli_verb_type_t type;
     char name[32];    /* the element's name */
-    char *text;       /* Say, Play, Redirect: trimmed; Stream: its url */
-    char *action;     /* Connect: action, or NULL */
+    char *text;       /* Say, Play, Redirect, Dial: trimmed; Stream: its url */
+    char *action;     /* Connect, Gather, Dial: action, or NULL */
     bool get;         /* method="GET" */
     bool busy;        /* Reject: reason="busy" */
     unsigned seconds; /* Pause: length */
+    size_t children;  /* Gather: verbs in it */
+    cli_gather_conf_t gather;
     size_t param_count;
     cli_param_t params[CLI_TWIML_PARAMS];
 } cli_verb_t;

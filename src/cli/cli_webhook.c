@@ -72,13 +72,13 @@ bool cli_route_first(const cli_route_t *r, char *out)
 
 /* The parameters of a call, in the order in which Twilio sends them. */
 static void write_form(va_buf_t *b, const cli_identity_t *id,
-                       const char *status)
+                       const cli_webhook_t *w)
 {
     const char *const fields[][2] = {
         {"AccountSid", id->account_sid},
         {"ApiVersion", "2010-04-01"},
         {"CallSid", id->call_sid},
-        {"CallStatus", status},
+        {"CallStatus", w->status},
         {"Called", id->to},
         {"CalledCity", ""},
         {"CalledCountry", "US"},
@@ -89,7 +89,7 @@ static void write_form(va_buf_t *b, const cli_identity_t *id,
         {"CallerCountry", "US"},
         {"CallerState", ""},
         {"CallerZip", ""},
-        {"Direction", "inbound"},
+        {"Direction", id->outbound ? "outbound-api" : "inbound"},
         {"From", id->from},
         {"FromCity", ""},
         {"FromCountry", "US"},
@@ -105,6 +105,12 @@ static void write_form(va_buf_t *b, const cli_identity_t *id,
 
     for (i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
         va_form_add(b, va_str(fields[i][0]), va_str(fields[i][1]));
+    }
+    for (i = 0; i < w->field_count; i++) {
+        if (w->fields[i].value != NULL) {
+            va_form_add(b, va_str(w->fields[i].name),
+                        va_str(w->fields[i].value));
+        }
     }
 }
 
@@ -169,33 +175,48 @@ static cli_http_t *start(cli_loop_t *loop, const cli_route_t *r,
     return cli_http_start(loop, &req, done, ctx);
 }
 
+/* Returns whether a URL can be requested; else fills error. */
+static bool requestable(const cli_route_t *r, const char *url,
+                        char error[CLI_ERROR])
+{
+    cli_url_t u;
+
+    if (!cli_url_parse(&u, url) || strncmp(u.scheme, "http", 4) != 0) {
+        snprintf(error, CLI_ERROR, "11210: \"%.160s\" is not an http URL", url);
+        return false;
+    }
+    if (strcmp(u.authority, r->outside.authority) != 0) {
+        snprintf(error, CLI_ERROR, "11210: %.100s is not the server under test",
+                 u.authority);
+        return false;
+    }
+    return true;
+}
+
 cli_http_t *cli_webhook_start(cli_loop_t *loop, const cli_route_t *r,
-                              const cli_identity_t *id, const char *url,
-                              const char *status, bool get,
+                              const cli_identity_t *id, const cli_webhook_t *w,
                               cli_http_done_pt done, void *ctx,
                               char error[CLI_ERROR])
 {
     cli_http_t *h = NULL;
     va_buf_t form, full;
-    cli_url_t u;
 
+    if (!requestable(r, w->url, error)) {
+        return NULL;
+    }
     va_buf_init(&form, FORM_MAX);
     va_buf_init(&full, CLI_URL_MAX - 1);
-    write_form(&form, id, status);
-    va_buf_puts(&full, url);
-    if (get) {
-        va_buf_puts(&full, strchr(url, '?') != NULL ? "&" : "?");
+    write_form(&form, id, w);
+    va_buf_puts(&full, w->url);
+    if (w->get) {
+        va_buf_puts(&full, strchr(w->url, '?') != NULL ? "&" : "?");
         va_buf_str(&full, va_buf_view(&form));
     }
-    if (!cli_url_parse(&u, url) || strncmp(u.scheme, "http", 4) != 0) {
-        snprintf(error, CLI_ERROR, "11210: \"%.160s\" is not an http URL", url);
-    } else if (strcmp(u.authority, r->outside.authority) != 0) {
-        snprintf(error, CLI_ERROR, "11210: %.100s is not the server under test",
-                 u.authority);
-    } else if (form.rc != VA_OK || full.rc != VA_OK) {
+    if (form.rc != VA_OK || full.rc != VA_OK) {
         snprintf(error, CLI_ERROR, "the request is too long");
     } else {
-        h = start(loop, r, id, full.data, va_buf_view(&form), get, done, ctx);
+        h = start(loop, r, id, full.data, va_buf_view(&form), w->get, done,
+                  ctx);
         if (h == NULL) {
             snprintf(error, CLI_ERROR, "the request cannot be made");
         }

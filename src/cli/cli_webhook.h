@@ -29,7 +29,22 @@ typedef struct {
     const char *from;
     const char *to;
     const char *token; /* of the account; NULL: nothing is signed */
+    bool outbound;     /* Direction=outbound-api */
 } cli_identity_t;
+
+typedef struct {
+    const char *name;
+    const char *value; /* NULL: left out */
+} cli_field_t;
+
+/* What is requested. */
+typedef struct {
+    const char *url;    /* public */
+    const char *status; /* CallStatus */
+    bool get;
+    const cli_field_t *fields; /* beside those of every request */
+    size_t field_count;
+} cli_webhook_t;
 
 VA_BEGIN_DECLS
 
@@ -50,12 +65,11 @@ bool cli_route_loopback(const cli_route_t *r);
 bool cli_route_first(const cli_route_t *r, char *out);
 
 /*
- * Requests a TwiML document at a public URL as Twilio does.  status is the
- * CallStatus.  Returns NULL and fills error when it cannot be started.
+ * Requests a document, or posts a callback, as Twilio does.  Returns NULL and
+ * fills error when it cannot be started.
  */
 cli_http_t *cli_webhook_start(cli_loop_t *loop, const cli_route_t *r,
-                              const cli_identity_t *id, const char *url,
-                              const char *status, bool get,
+                              const cli_identity_t *id, const cli_webhook_t *w,
                               cli_http_done_pt done, void *ctx,
                               char error[CLI_ERROR]);
 

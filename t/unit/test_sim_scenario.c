@@ -227,6 +227,49 @@ static void hangup_and_digits(void **state)
     idle(100);
 }
 
+static void a_silent_caller_lets_the_assistant_ask_again(void **state)
+{
+    (void)state;
+    steps("silent\nsay a\n");
+    assistant(200);
+    idle(SILENCE + 2000);
+    assistant(200);
+    idle(SILENCE - 20);
+    expect(CLI_DO_SPEAK);
+}
+
+static void the_caller_speaks_only_to_who_listens(void **state)
+{
+    (void)state;
+    steps("pause 100\nsay a\nhangup\n");
+    in.deaf = in.queued = true;
+    idle(2 * TIMEOUT);
+    in.deaf = in.queued = false;
+    expect(CLI_DO_SPEAK);
+    in.deaf = true;
+    expect(CLI_DO_HANGUP);
+}
+
+static void confidence_is_set_on_the_way(void **state)
+{
+    static const char *const wrong[] = {"1.1", "-1", ".5", "0.5.5", "a", "1e0",
+                                        "0.12345678"};
+    cli_action_t a;
+    size_t i;
+
+    (void)state;
+    steps("pause 20\nconfidence 0.2\nsay a\n");
+    idle(40);
+    a = tick();
+    assert_int_equal(a.what, CLI_DO_SET);
+    assert_string_equal(a.step->text, "0.2");
+    expect(CLI_DO_SPEAK);
+    for (i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        assert_int_equal(cli_scenario_add(&s, CLI_STEP_CONFIDENCE, wrong[i]),
+                         VA_INVALID);
+    }
+}
+
 static void files_have_comments_and_blank_lines(void **state)
 {
     (void)state;
@@ -304,6 +347,9 @@ int main(void)
         UNIT(a_long_speech_is_no_timeout),
         UNIT(expect_end_fails_when_the_call_goes_on),
         UNIT(hangup_and_digits),
+        UNIT(a_silent_caller_lets_the_assistant_ask_again),
+        UNIT(the_caller_speaks_only_to_who_listens),
+        UNIT(confidence_is_set_on_the_way),
         UNIT(files_have_comments_and_blank_lines),
         UNIT(wrong_files_are_refused),
         UNIT(names_go_both_ways),

@@ -92,6 +92,9 @@ static void attributes_and_nesting(void **state)
     (void)state;
     assert_int_equal(t->count, 5);
     assert_int_equal(t->verbs[0].type, CLI_VERB_GATHER);
+    assert_int_equal(t->verbs[0].children, 2);
+    assert_string_equal(t->verbs[0].action, "/g");
+    assert_true(t->verbs[0].gather.dtmf);
     assert_string_equal(t->verbs[1].text, "Press one");
     assert_int_equal(t->verbs[2].seconds, 3);
     assert_string_equal(t->verbs[3].text, "/media");
@@ -108,7 +111,9 @@ static void unknown_elements_are_a_warning(void **state)
 
     (void)state;
     assert_int_equal(t->count, 1);
-    assert_int_equal(t->verbs[0].type, CLI_VERB_OTHER);
+    assert_int_equal(t->verbs[0].type, CLI_VERB_DIAL);
+    assert_string_equal(t->verbs[0].text, "1");
+    assert_null(t->verbs[0].action);
     assert_non_null(strstr(t->warning, "12200"));
     cli_twiml_free(t);
     t = good(HEAD "<Response><Connect><Stream url='wss://h/m?a=1'/></Connect>"
@@ -118,6 +123,81 @@ static void unknown_elements_are_a_warning(void **state)
     t = good("<Response/>");
     assert_int_equal(t->count, 0);
     cli_twiml_free(t);
+}
+
+/* What we write for a <Gather> and a <Dial> is what Twilio takes. */
+static void gather_and_dial(void **state)
+{
+    va_twiml_gather_t g = {.action = VA_STR("/voice/process-speech?a=1&b=2"),
+                           .input = VA_STR("dtmf speech"),
+                           .speech_timeout = VA_STR("auto"),
+                           .timeout = 7,
+                           .hints = VA_STR("yes, no"),
+                           .language = VA_STR("en-GB"),
+                           .barge_in = VA_TWIML_FALSE,
+                           .num_digits = 4,
+                           .finish_on_key = VA_STR("*"),
+                           .action_on_empty = true,
+                           .say = VA_STR("Well?")};
+    va_buf_t b;
+    cli_twiml_t *t;
+
+    (void)state;
+    va_buf_init(&b, VA_TWIML_MAX);
+    va_twiml_begin(&b);
+    va_twiml_gather(&b, &g);
+    va_twiml_dial(&b, VA_STR("+15550100009"), VA_STR("+15550100001"),
+                  VA_STR("/after"), 20);
+    assert_int_equal(va_twiml_end(&b), VA_OK);
+    t = good(b.data);
+    assert_string_equal(t->warning, "");
+    assert_int_equal(t->count, 3);
+    assert_string_equal(t->verbs[0].action, "/voice/process-speech?a=1&b=2");
+    assert_true(t->verbs[0].gather.speech && t->verbs[0].gather.dtmf);
+    assert_false(t->verbs[0].gather.barge_in);
+    assert_true(t->verbs[0].gather.on_empty);
+    assert_int_equal(t->verbs[0].gather.timeout_ms, 7000);
+    assert_int_equal(t->verbs[0].gather.pause_ms, CLI_GATHER_PAUSE_MS);
+    assert_int_equal(t->verbs[0].gather.num_digits, 4);
+    assert_int_equal(t->verbs[0].gather.finish, '*');
+    assert_int_equal(t->verbs[0].children, 1);
+    assert_string_equal(t->verbs[1].text, "Well?");
+    assert_int_equal(t->verbs[2].type, CLI_VERB_DIAL);
+    assert_string_equal(t->verbs[2].text, "+15550100009");
+    assert_string_equal(t->verbs[2].action, "/after");
+    cli_twiml_free(t);
+    va_buf_free(&b);
+}
+
+static void warned(const char *body)
+{
+    cli_twiml_t *t = good(body);
+
+    if (strstr(t->warning, "12200") == NULL) {
+        fail_msg("nothing is wrong with %s", body);
+    }
+    cli_twiml_free(t);
+}
+
+static void wrong_attributes_are_a_warning(void **state)
+{
+    (void)state;
+    warned("<Response><Gather Input='speech'/></Response>");
+    warned("<Response><Gather input='voice'/></Response>");
+    warned("<Response><Gather timeout='0'/></Response>");
+    warned("<Response><Gather timeout='5s'/></Response>");
+    warned("<Response><Gather speechTimeout='fast'/></Response>");
+    warned("<Response><Gather numDigits='-1'/></Response>");
+    warned("<Response><Gather finishOnKey='##'/></Response>");
+    warned("<Response><Gather bargeIn='yes'/></Response>");
+    warned("<Response><Say lang='en'>a</Say></Response>");
+    warned("<Response><Dial callerid='1'>1</Dial></Response>");
+    warned("<Response><Dial><Stream/></Dial></Response>");
+    bad("<Response><Gather><Hangup/></Gather></Response>", "12200");
+    bad("<Response><Gather><Gather/></Gather></Response>", "12200");
+    bad("<Response><Gather><Connect><Stream url='/m'/></Connect></Gather>"
+        "</Response>",
+        "12200");
 }
 
 static void what_twilio_refuses_is_refused(void **state)
@@ -171,6 +251,13 @@ static void sizes_are_bounded(void **state)
     }
     sprintf(big + n, "</Response>");
     bad(big, "verbs");
+
+    n = (size_t)sprintf(big, "<Response><Say>");
+    memset(big + n, 'a', 4097);
+    sprintf(big + n + 4097, "</Say></Response>");
+    bad(big, "13521");
+    sprintf(big + n + 4096, "</Say></Response>");
+    cli_twiml_free(good(big));
 
     n = (size_t)sprintf(big, "<Response><Say>");
     for (i = 0; i < 20; i++) {
@@ -247,6 +334,8 @@ int main(void)
         cmocka_unit_test(what_we_write_is_read),
         cmocka_unit_test(attributes_and_nesting),
         cmocka_unit_test(unknown_elements_are_a_warning),
+        cmocka_unit_test(gather_and_dial),
+        cmocka_unit_test(wrong_attributes_are_a_warning),
         cmocka_unit_test(what_twilio_refuses_is_refused),
         cmocka_unit_test(sizes_are_bounded),
         cmocka_unit_test(urls),
