@@ -21,7 +21,7 @@ build_packages=(
     flite1-dev libexpat1-dev openssl curl
 )
 test_packages=(
-    libcmocka-dev clang clang-format libclang-rt-14-dev cppcheck valgrind
+    libcmocka-dev clang clang-format libclang-rt-14-dev llvm cppcheck valgrind
     shellcheck asterisk-core-sounds-en-wav sox procps dpkg-dev
     debian-archive-keyring
 )
