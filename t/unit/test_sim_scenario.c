@@ -252,8 +252,8 @@ static void the_caller_speaks_only_to_who_listens(void **state)
 
 static void confidence_is_set_on_the_way(void **state)
 {
-    static const char *const wrong[] = {"1.1", "-1", ".5", "0.5.5", "a", "1e0",
-                                        "0.12345678"};
+    static const char *const wrong[] = {"1.1", "-1",  ".5",        "0.5.5",
+                                        "a",   "1e0", "0.12345678"};
     cli_action_t a;
     size_t i;
 
