@@ -423,11 +423,12 @@ for my $cancel (qw(self first end)) {
 ok(settled(), 'nothing is left of them');
 is(stat_of()->{waiting}, 0, 'nor of their results');
 
-$before = counts()->{aborted};
+$before = counts();
 $s = open_job(url => '/sse/1000/20');
+wait_for(5, sub { counts()->{requests} > $before->{requests} });
 sleep 0.2;
 close $s;
-ok(wait_for(1, sub { counts()->{aborted} > $before }),
+ok(wait_for(1, sub { counts()->{aborted} > $before->{aborted} }),
     'the provider sees it soon');
 
 $s = open_job(stage => 'tts', url => '/ulaw/100/5000/0', slow => 200);

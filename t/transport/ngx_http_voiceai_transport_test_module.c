@@ -241,14 +241,12 @@ ngx_http_jobs_args(ngx_http_request_t *r, ngx_http_jobs_ctx_t *ctx)
     ctx->stage = ngx_strcmp(stage.data, "tts") == 0 ? VA_AI_TTS
                  : ngx_strcmp(stage.data, "stt") == 0 ? VA_AI_STT
                  : ngx_strcmp(stage.data, "rest") == 0 ? VA_AI_REST : VA_AI_LLM;
+    ngx_str_set(&ctx->provider.kind, "openai");
+    ngx_str_set(&ctx->provider.key, "sk-very-secret");
 
     if (ctx->stage == VA_AI_REST) {
         ngx_str_set(&ctx->provider.kind, "rest");
         ngx_str_set(&ctx->provider.key, "AC0:very-secret");
-
-    } else {
-        ngx_str_set(&ctx->provider.kind, "openai");
-        ngx_str_set(&ctx->provider.key, "sk-very-secret");
     }
 
     ngx_str_set(&ctx->provider.model, "m");
@@ -628,8 +626,8 @@ ngx_http_jobs_over_handler(ngx_event_t *ev)
                      "{\"done\":%ui,\"failed\":%ui,\"cancelled\":%ui,"
                      "\"refused\":%ui,\"texts\":%ui,\"audios\":%ui,"
                      "\"bytes\":%uz,\"order\":%ui,\"late\":%ui,"
-                     "\"status\":%ui,\"retry_after\":%i,"
-                     "\"first\":%M,\"total\":%M,\"text\":\"",
+                     "\"status\":%ui,\"retry_after\":%i,\"first\":%M,"
+                     "\"total\":%M,\"text\":\"",
                      ctx->done, ctx->failed, ctx->cancelled, ctx->refused,
                      ctx->texts, ctx->audios, ctx->bytes, ctx->order,
                      ctx->late, ctx->status, ctx->retry_after, ctx->first,
