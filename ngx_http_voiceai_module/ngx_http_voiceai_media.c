@@ -57,6 +57,8 @@ static void ngx_http_voiceai_media_start(ngx_http_voiceai_socket_t *s,
     va_media_msg_t *msg);
 static ngx_int_t ngx_http_voiceai_media_attach(ngx_http_voiceai_socket_t *s,
     va_media_msg_t *msg, ngx_str_t *token);
+static void ngx_http_voiceai_media_merge(ngx_http_voiceai_record_t *rec,
+    u_char *params, size_t len);
 static void ngx_http_voiceai_media_params(ngx_http_voiceai_socket_t *s,
     va_media_msg_t *msg, ngx_str_t *token);
 static void ngx_http_voiceai_media_end(ngx_http_voiceai_socket_t *s,
@@ -554,12 +556,48 @@ ngx_http_voiceai_media_params(ngx_http_voiceai_socket_t *s,
 }
 
 
+/*
+ * Puts the stream's parameters before those that the record has from elsewhere,
+ * and drops what has been there under the same name.
+ */
+
+static void
+ngx_http_voiceai_media_merge(ngx_http_voiceai_record_t *rec, u_char *params,
+    size_t len)
+{
+    size_t   n, kept;
+    u_char  *p, *last, *q, *end, old[NGX_HTTP_VOICEAI_PARAMS_LEN];
+
+    kept = rec->params_len;
+    ngx_memcpy(old, rec->params, kept);
+    ngx_http_voiceai_set(rec, params, params, len);
+
+    last = old + kept;
+    end = params + len;
+
+    for (p = old; p < last; p += n) {
+        n = ngx_strlen(p) + 1;
+        n += ngx_strlen(p + n) + 1;
+
+        for (q = params; q < end && ngx_strcmp(p, q) != 0; /* void */ ) {
+            q += ngx_strlen(q) + 1;
+            q += ngx_strlen(q) + 1;
+        }
+
+        if (q == end && n <= sizeof(rec->params) - rec->params_len) {
+            ngx_memcpy(rec->params + rec->params_len, p, n);
+            rec->params_len += n;
+        }
+    }
+}
+
+
 static ngx_int_t
 ngx_http_voiceai_media_attach(ngx_http_voiceai_socket_t *s,
     va_media_msg_t *msg, ngx_str_t *token)
 {
-    u_short                       params_len;
     u_char                        params[NGX_HTTP_VOICEAI_PARAMS_LEN];
+    u_short                       len;
     ngx_int_t                     rc;
     ngx_str_t                     sid;
     ngx_http_voiceai_record_t    *rec;
@@ -568,8 +606,8 @@ ngx_http_voiceai_media_attach(ngx_http_voiceai_socket_t *s,
     vlcf = ngx_http_get_module_loc_conf(s->request, ngx_http_voiceai_module);
     rec = &s->ctx->record;
 
-    params_len = rec->params_len;
-    ngx_memcpy(params, rec->params, params_len);
+    len = rec->params_len;
+    ngx_memcpy(params, rec->params, len);
 
     ngx_http_voiceai_set(rec, sid, msg->call_sid.data, msg->call_sid.len);
 
@@ -592,7 +630,11 @@ ngx_http_voiceai_media_attach(ngx_http_voiceai_socket_t *s,
         }
     }
 
-    ngx_http_voiceai_set(rec, params, params, params_len);
+    if (rc == NGX_OK) {
+        ngx_http_voiceai_media_merge(rec, params, len);
+        (void) ngx_http_voiceai_zone_store(vlcf->zone, rec,
+                                           NGX_HTTP_VOICEAI_STORE_OPTIONS);
+    }
 
     return rc;
 }

@@ -6,7 +6,10 @@
 
 
 #define NGX_HTTP_VOICEAI_ZONE_MAGIC    0x56414931
-#define NGX_HTTP_VOICEAI_ZONE_LAYOUT   5
+#define NGX_HTTP_VOICEAI_ZONE_LAYOUT   6
+
+/* records looked at for one whose time is over, when a slot is wanted */
+#define NGX_HTTP_VOICEAI_ZONE_LOOK     8
 
 
 typedef struct {
@@ -24,7 +27,8 @@ typedef struct {
     ngx_rbtree_t                tree;
     ngx_rbtree_node_t           sentinel;
     ngx_queue_t                 free;
-    ngx_queue_t                 used;     /* least recently changed first */
+    ngx_queue_t                 used;     /* calls that are not over */
+    ngx_queue_t                 ended;    /* and those that are, oldest first */
 
     ngx_uint_t                  slots;
     ngx_uint_t                  taken;
@@ -214,6 +218,7 @@ ngx_http_voiceai_zone_slots(ngx_shm_zone_t *zone)
                     ngx_http_voiceai_zone_insert_value);
     ngx_queue_init(&sh->free);
     ngx_queue_init(&sh->used);
+    ngx_queue_init(&sh->ended);
 
     for (i = 0; i < n; i++) {
         ngx_queue_insert_tail(&sh->free, &slots[i].queue);
@@ -379,10 +384,10 @@ ngx_http_voiceai_zone_state(ngx_http_voiceai_zone_sh_t *sh,
 }
 
 
-/* Whether the record's call is over and its slot may be used again. */
+/* Whether nothing is to be expected of a call any more. */
 
 static ngx_uint_t
-ngx_http_voiceai_zone_expired(ngx_http_voiceai_record_t *rec, ngx_uint_t full)
+ngx_http_voiceai_zone_expired(ngx_http_voiceai_record_t *rec)
 {
     time_t  age;
 
@@ -397,8 +402,7 @@ ngx_http_voiceai_zone_expired(ngx_http_voiceai_record_t *rec, ngx_uint_t full)
         return age >= NGX_HTTP_VOICEAI_LOST_TIME;
 
     case NGX_HTTP_VOICEAI_ENDED:
-        /* a full zone forgets what is over before it refuses a call */
-        return full || age >= NGX_HTTP_VOICEAI_ENDED_TIME;
+        return age >= NGX_HTTP_VOICEAI_ENDED_TIME;
 
     default:
         return age >= NGX_HTTP_VOICEAI_LOST_TIME
@@ -407,41 +411,56 @@ ngx_http_voiceai_zone_expired(ngx_http_voiceai_record_t *rec, ngx_uint_t full)
 }
 
 
+static void
+ngx_http_voiceai_zone_release(ngx_http_voiceai_zone_sh_t *sh,
+    ngx_http_voiceai_slot_t *slot)
+{
+    ngx_rbtree_delete(&sh->tree, &slot->node);
+    ngx_http_voiceai_zone_state(sh, &slot->record, NGX_HTTP_VOICEAI_FREE);
+    ngx_queue_remove(&slot->queue);
+    ngx_queue_insert_head(&sh->free, &slot->queue);
+    sh->taken--;
+}
+
+
 /*
- * A free slot.  Slots of calls that are over come back here, a few each time,
- * all of them when the zone is full; what is alive goes to the end of the
- * queue so that the next look begins behind it.
+ * A free slot.  Those of calls that have ended come back in their order, at
+ * once when the zone is full; of the others a few are looked at each time, and
+ * what is alive goes to the end so that the next look begins behind it.
  */
 
 static ngx_http_voiceai_slot_t *
 ngx_http_voiceai_zone_take(ngx_http_voiceai_zone_sh_t *sh)
 {
-    ngx_uint_t                i, n, full;
+    ngx_uint_t                i;
     ngx_queue_t              *q;
     ngx_http_voiceai_slot_t  *slot;
 
-    full = ngx_queue_empty(&sh->free);
-    n = full ? sh->taken : ngx_min(sh->taken, 4);
+    if (!ngx_queue_empty(&sh->ended)) {
+        q = ngx_queue_head(&sh->ended);
+        slot = ngx_queue_data(q, ngx_http_voiceai_slot_t, queue);
 
-    for (i = 0; i < n; i++) {
+        if (ngx_queue_empty(&sh->free)
+            || ngx_http_voiceai_zone_expired(&slot->record))
+        {
+            ngx_http_voiceai_zone_release(sh, slot);
+        }
+    }
+
+    for (i = 0;
+         i < NGX_HTTP_VOICEAI_ZONE_LOOK && !ngx_queue_empty(&sh->used);
+         i++)
+    {
         q = ngx_queue_head(&sh->used);
         slot = ngx_queue_data(q, ngx_http_voiceai_slot_t, queue);
 
-        ngx_queue_remove(q);
-
-        if (!ngx_http_voiceai_zone_expired(&slot->record, full)) {
-            ngx_queue_insert_tail(&sh->used, q);
-            continue;
-        }
-
-        ngx_rbtree_delete(&sh->tree, &slot->node);
-        ngx_http_voiceai_zone_state(sh, &slot->record, NGX_HTTP_VOICEAI_FREE);
-        ngx_queue_insert_head(&sh->free, q);
-        sh->taken--;
-
-        if (full) {
+        if (ngx_http_voiceai_zone_expired(&slot->record)) {
+            ngx_http_voiceai_zone_release(sh, slot);
             break;
         }
+
+        ngx_queue_remove(q);
+        ngx_queue_insert_tail(&sh->used, q);
     }
 
     if (ngx_queue_empty(&sh->free)) {
@@ -463,7 +482,8 @@ ngx_http_voiceai_zone_touch(ngx_http_voiceai_zone_sh_t *sh,
     slot->record.updated = ngx_time();
 
     ngx_queue_remove(&slot->queue);
-    ngx_queue_insert_tail(&sh->used, &slot->queue);
+    ngx_queue_insert_tail(slot->record.state == NGX_HTTP_VOICEAI_ENDED
+                          ? &sh->ended : &sh->used, &slot->queue);
 }
 
 
