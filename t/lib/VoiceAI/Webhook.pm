@@ -20,10 +20,9 @@ use strict;
 use warnings;
 
 use Exporter qw(import);
-use File::Temp ();
-use JSON::PP ();
 use Test::Nginx::Socket;
 use VoiceAI;
+use VoiceAI::Twiml;
 
 our @EXPORT = qw(auth_token signature);
 
@@ -49,35 +48,6 @@ sub signature
         chomp $out;
         $out;
     };
-}
-
-# Returns what the oracle found wrong, and the document as text.
-sub read_twiml
-{
-    my ($body) = @_;
-    my $file = File::Temp->new;
-    binmode $file;
-    print $file $body;
-    close $file;
-
-    my ($status, $out) = run_node('oracle/twiml.js', '--json', "$file");
-    return ($out, '') if $status;
-    my $root = JSON::PP->new->utf8->decode($out);
-    return ('', join '', map { element($_, '') } @{$root->{children}});
-}
-
-sub element
-{
-    my ($e, $indent) = @_;
-    my $attributes = $e->{attributes};
-    my $line = join ' ', "$indent$e->{name}",
-        (map { "$_=$attributes->{$_}" } sort keys %$attributes),
-        length $e->{text} ? $e->{text} : ();
-    $line =~ s/([\n\r\t])/sprintf '\\x%02x', ord $1/ge;
-    utf8::encode($line);
-
-    return join '', "$line\n",
-        map { element($_, "$indent  ") } @{$e->{children}};
 }
 
 # Numbers the tokens, so that documents can be compared.
