@@ -509,6 +509,79 @@ ngx_http_voiceai_default_engines(ngx_http_voiceai_loc_conf_t *conf)
 }
 
 
+/* What stands behind the stage. */
+
+static char *
+ngx_http_voiceai_engine_kind(ngx_conf_t *cf,
+    ngx_http_voiceai_engine_t *engine, ngx_uint_t stage, ngx_str_t *kind)
+{
+    if (ngx_strcmp(kind->data, "off") == 0) {
+
+        if (stage != NGX_HTTP_VOICEAI_TTS) {
+            return "cannot be \"off\"";
+        }
+
+        engine->off = 1;
+
+    } else if (stage == NGX_HTTP_VOICEAI_LLM
+               && ngx_strcmp(kind->data, "builtin") == 0)
+    {
+        engine->builtin = 1;
+
+    } else if (ngx_strcmp(kind->data, "local") == 0) {
+        ngx_http_voiceai_engine_local(engine, stage);
+
+    } else if (va_ai_known(ngx_http_voiceai_view(kind),
+                           (va_ai_stage_t) stage))
+    {
+        engine->provider.kind = *kind;
+
+    } else {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "unknown engine \"%V\"",
+                           kind);
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+/* "name=value"; a message names the parameter but not what may be a secret */
+
+static ngx_int_t
+ngx_http_voiceai_engine_param(ngx_conf_t *cf,
+    ngx_http_voiceai_engine_t *engine, ngx_str_t *param)
+{
+    u_char                         *equals;
+    ngx_str_t                       value;
+    ngx_http_voiceai_engine_arg_t  *a;
+
+    for (a = ngx_http_voiceai_engine_args; a->name.len; a++) {
+        if (param->len > a->name.len
+            && ngx_strncmp(param->data, a->name.data, a->name.len) == 0)
+        {
+            break;
+        }
+    }
+
+    if (a->name.len == 0 || engine->off || engine->builtin) {
+        equals = ngx_strlchr(param->data, param->data + param->len, '=');
+
+        value.data = param->data;
+        value.len = equals ? (size_t) (equals - param->data) : param->len;
+
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid parameter \"%V\"",
+                           &value);
+        return NGX_ERROR;
+    }
+
+    value.data = param->data + a->name.len;
+    value.len = param->len - a->name.len;
+
+    return ngx_http_voiceai_engine_arg_set(cf, &engine->provider, a, &value);
+}
+
+
 /*
  * voiceai_stt | voiceai_llm | voiceai_tts  kind [name=value ...];
  */
@@ -518,11 +591,10 @@ ngx_http_voiceai_engine(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_voiceai_loc_conf_t  *vlcf = conf;
 
-    va_str_t                        kind;
-    ngx_str_t                      *value, arg;
-    ngx_uint_t                      i, stage;
-    ngx_http_voiceai_engine_t      *engine;
-    ngx_http_voiceai_engine_arg_t  *a;
+    char                       *rv;
+    ngx_str_t                  *value;
+    ngx_uint_t                  i, stage;
+    ngx_http_voiceai_engine_t  *engine;
 
     stage = (ngx_uint_t) (uintptr_t) cmd->post;
     engine = &vlcf->engines[stage];
@@ -535,64 +607,13 @@ ngx_http_voiceai_engine(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     value = cf->args->elts;
 
-    if (ngx_strcmp(value[1].data, "off") == 0) {
-
-        if (stage != NGX_HTTP_VOICEAI_TTS) {
-            return "cannot be \"off\"";
-        }
-
-        engine->off = 1;
-
-    } else if (stage == NGX_HTTP_VOICEAI_LLM
-               && ngx_strcmp(value[1].data, "builtin") == 0)
-    {
-        engine->builtin = 1;
-
-    } else if (ngx_strcmp(value[1].data, "local") == 0) {
-
-        ngx_http_voiceai_engine_local(engine, stage);
-
-    } else {
-        kind = ngx_http_voiceai_view(&value[1]);
-
-        if (!va_ai_known(kind, (va_ai_stage_t) stage)) {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "unknown engine \"%V\"", &value[1]);
-            return NGX_CONF_ERROR;
-        }
-
-        engine->provider.kind = value[1];
+    rv = ngx_http_voiceai_engine_kind(cf, engine, stage, &value[1]);
+    if (rv != NGX_CONF_OK) {
+        return rv;
     }
 
     for (i = 2; i < cf->args->nelts; i++) {
-
-        for (a = ngx_http_voiceai_engine_args; a->name.len; a++) {
-            if (value[i].len > a->name.len
-                && ngx_strncmp(value[i].data, a->name.data, a->name.len) == 0)
-            {
-                break;
-            }
-        }
-
-        if (a->name.len == 0 || engine->off || engine->builtin) {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "invalid parameter \"%*s\"",
-                               (size_t) (ngx_strlchr(value[i].data,
-                                             value[i].data + value[i].len, '=')
-                                         ? (u_char *) ngx_strchr(
-                                               value[i].data, '=')
-                                           - value[i].data
-                                         : (ssize_t) value[i].len),
-                               value[i].data);
-            return NGX_CONF_ERROR;
-        }
-
-        arg.data = value[i].data + a->name.len;
-        arg.len = value[i].len - a->name.len;
-
-        if (ngx_http_voiceai_engine_arg_set(cf, &engine->provider, a, &arg)
-            != NGX_OK)
-        {
+        if (ngx_http_voiceai_engine_param(cf, engine, &value[i]) != NGX_OK) {
             return NGX_CONF_ERROR;
         }
     }
