@@ -5,6 +5,13 @@
 static const char call_help[] =
     "voiceai-sim call URL [options] [steps]\n"
     "  places one call to the incoming webhook at URL, as Twilio does\n"
+    "voiceai-sim outbound URL --to NUMBER --listen HOST:PORT [options] "
+    "[steps]\n"
+    "  asks the server at URL for a call, and is Twilio and the callee of it\n"
+    "voiceai-sim make-call URL --to NUMBER [options]\n"
+    "  only asks for a call: posts JSON to URL, or to /make-call there\n"
+    "voiceai-sim twilio --listen HOST:PORT [options] [steps]\n"
+    "  serves Twilio's REST API and places the calls that it is asked for\n"
     "\n"
     "steps, done in their order:\n"
     "  --say TEXT            speak a text\n"
@@ -15,6 +22,9 @@ static const char call_help[] =
     "                        silent for MS; done before each step above "
     "unless\n"
     "                        a wait, pause, interrupt or expect precedes it\n"
+    "  --silent              answer a question with silence\n"
+    "  --confidence X        of what <Gather> understands from here on "
+    "(0.93)\n"
     "  --pause MS            do nothing for MS\n"
     "  --interrupt [MS]      wait only until the assistant has spoken for MS\n"
     "                        (600)\n"
@@ -25,9 +35,13 @@ static const char call_help[] =
     "  --hangup              hang up; otherwise the server ends the call\n"
     "  --scenario FILE       steps from a file, one a line: say TEXT\n"
     "\n"
-    "options of call:\n"
-    "  --call-sid SID        instead of a random one\n"
-    "  --get                 request the webhook by GET\n"
+    "options of call, outbound and twilio:\n"
+    "  --listen HOST:PORT    serve the REST API there; for call, only for its\n"
+    "                        own call\n"
+    "  --fault KIND[:N]      fail the next N requests of the REST API: 401,\n"
+    "                        404, 429, 500, timeout, cut or half\n"
+    "  --status-order ORDER  of status callbacks: right, shuffled or "
+    "repeated\n"
     "  --silence MS          silence that ends the assistant's turn (800)\n"
     "  --answer-timeout S    how long an answer may take (20)\n"
     "  --max-time S          the caller hangs up then (300)\n"
@@ -39,6 +53,31 @@ static const char call_help[] =
     "  --out FILE            write what the caller heard as WAV\n"
     "  --stereo              with the caller on the left\n"
     "  --log FILE            write every message\n"
+    "\n"
+    "options of call:\n"
+    "  --call-sid SID        instead of a random one\n"
+    "  --get                 request the webhook by GET\n"
+    "  --status-callback URL post the call's status there\n"
+    "\n";
+
+static const char outbound_help[] =
+    "options of outbound and twilio:\n"
+    "  --webhook-host HOST:PORT  where the server really is, whatever its "
+    "public\n"
+    "                        URL says (or http://... or https://...)\n"
+    "  --answer yes|no|busy|failed  what the callee does (yes)\n"
+    "  --ring MS             how long it rings (1000)\n"
+    "  --answered-by WHO     what machine detection finds: human, "
+    "machine_start,\n"
+    "                        machine_end_beep, fax, unknown, ... (human)\n"
+    "  --amd-time MS         how long that takes (1000)\n"
+    "  --once                twilio: end after the first call\n"
+    "\n"
+    "options of outbound and make-call:\n"
+    "  --api-key KEY         of the server\n"
+    "  --message TEXT, --prompt TEXT, --voice NAME, --call-mode MODE\n"
+    "  --amd[=MODE]          detect machines: enable or detect_message_end\n"
+    "  --param NAME=VALUE    a custom parameter\n"
     "\n";
 
 static const char load_help[] =
@@ -58,7 +97,7 @@ static const char load_help[] =
     "\n";
 
 static const char common_help[] =
-    "options of both:\n"
+    "options of all:\n"
     "  --auth-token TOKEN    sign as this account does\n"
     "  --public-url URL      the server's own public URL, if it is not URL\n"
     "  --connect-to HOST:PORT  connect streams there\n"
@@ -80,6 +119,7 @@ static const char common_help[] =
 void cli_help(void)
 {
     fputs(call_help, stdout);
+    fputs(outbound_help, stdout);
     fputs(load_help, stdout);
     fputs("voiceai-sim vad DIR\n"
           "  measures the voice activity detector on recorded speech\n"

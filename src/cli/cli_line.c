@@ -8,9 +8,9 @@
 
 typedef struct {
     cli_call_t *call;
-    const cli_clip_t *clip; /* what Twilio is saying, or NULL */
+    cli_clip_t said;
+    const cli_clip_t *clip; /* what of it is being said, or NULL */
     size_t at;
-    bool turn;            /* it is being heard */
     cli_gather_t *gather; /* NULL: nobody listens */
     const bool *done;
     uint64_t until_ms;
@@ -137,7 +137,6 @@ bool cli_line_wait(cli_call_t *c, const bool *done, uint64_t ms)
 static bool say(line_t *l, const char *text)
 {
     cli_call_t *c = l->call;
-    cli_clip_t clip;
     char error[CLI_ERROR];
     bool going;
 
@@ -145,13 +144,13 @@ static bool say(line_t *l, const char *text)
     l->until_ms = 0;
     l->at = 0;
     /* What has no sound, such as a lone emoji, is said in no time. */
-    if (!cli_clip_say(&clip, text, SAY_VOICE, CLI_DB_UNSET, error)) {
+    if (!cli_clip_say(&l->said, text, SAY_VOICE, CLI_DB_UNSET, error)) {
         cli_hearing_text_end(&c->hearing, cli_call_ms(c), false);
         return cli_call_going(c);
     }
-    l->clip = &clip;
+    l->clip = &l->said;
     going = run(l, over);
-    cli_clip_free(&clip);
+    cli_clip_free(&l->said);
     return going;
 }
 
