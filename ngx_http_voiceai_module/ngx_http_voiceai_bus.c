@@ -176,7 +176,7 @@ ngx_http_voiceai_bus_open(ngx_cycle_t *cycle)
 
     ngx_http_voiceai_bus_fd = fd;
 
-    /* the connection that was made for it, which timers of a debug build need */
+    /* the connection that was made for it; timers of a debug build need it */
 
     for (c = cycle->connections;
          c < cycle->connections + cycle->connection_n;

@@ -115,8 +115,8 @@ ngx_http_voiceai_handshake_check(ngx_http_request_t *r, ngx_str_t *key)
     if (value == NULL || value->len != 2
         || ngx_strncmp(value->data, "13", 2) != 0)
     {
-        return ngx_http_voiceai_handshake_upgrade(r, "Sec-WebSocket-Version", "13",
-                                "the WebSocket version must be 13");
+        return ngx_http_voiceai_handshake_upgrade(r, "Sec-WebSocket-Version",
+                                "13", "the WebSocket version must be 13");
     }
 
     value = ngx_http_voiceai_header(r, "Sec-WebSocket-Key");

@@ -225,7 +225,9 @@ ngx_http_voiceai_continue(ngx_http_request_t *r)
     if (!over) {
         ngx_http_voiceai_zone_lose(vlcf->zone, rec);
 
-        if (ngx_http_voiceai_zone_announce(vlcf->zone, rec, vlcf->max_calls) != NGX_OK) {
+        if (ngx_http_voiceai_zone_announce(vlcf->zone, rec, vlcf->max_calls)
+            != NGX_OK)
+        {
             over = 1;
         }
     }
