@@ -432,7 +432,8 @@ closes('free', 'a message of 10 MB', 1009, frame(1, 'x' x 10_000_000));
 
     my $stream = stream('voice');
     $stream->text(start_message($call, $token, parameters =>
-        qq({"a":"1","token":"$token","Name":"J\\u00fcrgen"})));
+        qq({"a":"1","empty":"","":"x","token":"$token",)
+        . q("Name":"J\\u00fcrgen"})));
     ok(wait_for(5, sub { $server->sessions == 1 }), 'the token opens the stream');
 
     closes('voice', 'a second stream of the call', 1008,
