@@ -209,7 +209,9 @@ ngx_http_voiceai_sessions(ngx_http_request_t *r)
     while (n < NGX_HTTP_VOICEAI_API_SESSIONS
            && ngx_http_voiceai_zone_next(vlcf->zone, rec) == NGX_OK)
     {
-        if (rec->state == NGX_HTTP_VOICEAI_ENDED && !ended) {
+        if ((rec->state == NGX_HTTP_VOICEAI_ENDED && !ended)
+            || ngx_http_voiceai_pending(rec))
+        {
             continue;
         }
 
@@ -296,7 +298,9 @@ ngx_http_voiceai_api_find(ngx_http_request_t *r, ngx_str_t *sid)
 
         ngx_http_voiceai_set(&ctx->record, sid, sid->data, sid->len);
 
-        if (ngx_http_voiceai_zone_find(vlcf->zone, &ctx->record, 0) == NGX_OK)
+        if (!ngx_http_voiceai_pending(&ctx->record)
+            && ngx_http_voiceai_zone_find(vlcf->zone, &ctx->record, 0)
+               == NGX_OK)
         {
             ctx->known = 1;
             return NGX_OK;

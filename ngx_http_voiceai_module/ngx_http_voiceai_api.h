@@ -12,6 +12,16 @@
 #include "ngx_http_voiceai_module.h"
 
 
+/* before the name of what was asked for, in place of a CallSid */
+#define NGX_HTTP_VOICEAI_PENDING  "pending:"
+
+#define ngx_http_voiceai_pending(rec)                                         \
+    ((rec)->sid_len > sizeof(NGX_HTTP_VOICEAI_PENDING) - 1                    \
+     && ngx_strncmp((rec)->sid, NGX_HTTP_VOICEAI_PENDING,                     \
+                    sizeof(NGX_HTTP_VOICEAI_PENDING) - 1)                     \
+        == 0)
+
+
 VA_BEGIN_DECLS
 
 /*

@@ -156,6 +156,7 @@ struct ngx_http_voiceai_job_s {
     unsigned                    rejected:1;  /* by the reader */
     unsigned                    shared:1;  /* connection, by HTTP/2 */
     unsigned                    held:1;   /* paused, as the thread knows */
+    unsigned                    late:1;   /* ran into a deadline */
 
     /* the thread's, and with the last message the event loop's */
 

@@ -20,7 +20,6 @@
 #include <openssl/rand.h>
 
 
-#define NGX_HTTP_VOICEAI_PENDING  "pending:"
 #define NGX_HTTP_VOICEAI_ID_LEN   32
 
 
@@ -36,6 +35,8 @@ static ngx_int_t ngx_http_voiceai_make_call_record(ngx_http_request_t *r,
     va_make_call_t *call);
 static ngx_int_t ngx_http_voiceai_make_call_send(ngx_http_request_t *r,
     va_make_call_t *call);
+static void ngx_http_voiceai_outbound_over(ngx_shm_zone_t *zone,
+    ngx_http_voiceai_record_t *rec);
 static void ngx_http_voiceai_make_call_answer(void *data, va_rc_t rc,
     va_rest_answer_t *answer);
 static void ngx_http_voiceai_make_call_cleanup(void *data);
@@ -267,6 +268,8 @@ ngx_http_voiceai_make_call_send(ngx_http_request_t *r, va_make_call_t *call)
     va_buf_free(&status);
 
     if (out->rest == NULL) {
+        ngx_http_voiceai_outbound_over(vlcf->zone, rec);
+
         return ngx_http_voiceai_refuse(r, NGX_HTTP_SERVICE_UNAVAILABLE,
                                        "the request could not be sent");
     }
@@ -309,6 +312,22 @@ ngx_http_voiceai_make_call_cleanup(void *data)
 }
 
 
+/* What was waiting under rec's name is done with. */
+
+static void
+ngx_http_voiceai_outbound_over(ngx_shm_zone_t *zone,
+    ngx_http_voiceai_record_t *rec)
+{
+    ngx_http_voiceai_record_t  waiting;
+
+    ngx_http_voiceai_set(&waiting, sid, rec->sid, rec->sid_len);
+    waiting.state = NGX_HTTP_VOICEAI_ENDED;
+
+    (void) ngx_http_voiceai_zone_store(zone, &waiting,
+                                       NGX_HTTP_VOICEAI_STORE_STATE);
+}
+
+
 /*
  * The record under its CallSid, unless the webhook has been here already; what
  * was waiting is done with.
@@ -318,11 +337,9 @@ static void
 ngx_http_voiceai_outbound_adopt(ngx_shm_zone_t *zone,
     ngx_http_voiceai_record_t *rec, va_str_t sid, va_status_t status)
 {
-    ngx_http_voiceai_record_t  waiting;
+    /* first, so that there is a place even in a full zone */
 
-    ngx_memcpy(waiting.sid, rec->sid, rec->sid_len);
-    waiting.sid_len = rec->sid_len;
-    waiting.state = NGX_HTTP_VOICEAI_ENDED;
+    ngx_http_voiceai_outbound_over(zone, rec);
 
     ngx_http_voiceai_set(rec, sid, sid.data, sid.len);
 
@@ -330,9 +347,6 @@ ngx_http_voiceai_outbound_adopt(ngx_shm_zone_t *zone,
         rec->status = status;
         (void) ngx_http_voiceai_zone_announce(zone, rec, 0);
     }
-
-    (void) ngx_http_voiceai_zone_store(zone, &waiting,
-                                       NGX_HTTP_VOICEAI_STORE_STATE);
 }
 
 
@@ -387,8 +401,12 @@ ngx_http_voiceai_make_call_answer(void *data, va_rc_t rc,
                       "code %ud: %s", answer->http, answer->code,
                       answer->message);
 
-        status = (answer->http == 0) ? NGX_HTTP_GATEWAY_TIME_OUT
-                                     : va_rest_status(answer);
+        /* Twilio may have made it all the same: the record can be found */
+
+        ngx_http_voiceai_outbound_over(vlcf->zone, &ctx->record);
+
+        status = (answer->http == NGX_HTTP_GATEWAY_TIME_OUT)
+                 ? NGX_HTTP_GATEWAY_TIME_OUT : va_rest_status(answer);
         va_buf_puts(&b, "{\"error\":");
         va_json_quote(&b, va_str(answer->message));
 

@@ -148,6 +148,7 @@ ngx_http_voiceai_rest_result(void *data, ngx_http_voiceai_job_t *job,
         text.data = (char *) res->data;
         text.len = res->len;
         va_str_copy(answer.message, sizeof(answer.message), text);
+        answer.http = res->late ? NGX_HTTP_GATEWAY_TIME_OUT : 0;
         rc = VA_FAILED;
         break;
 

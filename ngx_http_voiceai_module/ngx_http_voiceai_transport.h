@@ -33,6 +33,7 @@ typedef struct {
 
     /* of DONE and FAILED */
     ngx_uint_t                      status;       /* HTTP, 0: no answer */
+    ngx_uint_t                      late;         /* ran into a deadline */
     ngx_msec_t                      first;        /* submit to first byte */
     ngx_msec_t                      total;        /* submit to end */
     ngx_int_t                       retry_after;  /* seconds, as the provider

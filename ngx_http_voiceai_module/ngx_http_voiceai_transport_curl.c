@@ -236,6 +236,13 @@ ngx_http_voiceai_transfer_request(ngx_http_voiceai_job_t *job)
         return ngx_http_voiceai_transfer_mime(job);
     }
 
+    if (job->stage == VA_AI_REST) {
+
+        /* libcurl sends again what fails on a used connection: a second call */
+
+        ngx_http_voiceai_set(CURLOPT_FRESH_CONNECT, 1L);
+    }
+
     if (request->body.len) {
         ngx_http_voiceai_set(CURLOPT_POST, 1L);
         ngx_http_voiceai_set(CURLOPT_POSTFIELDSIZE_LARGE,
@@ -534,6 +541,7 @@ ngx_http_voiceai_transfer_explain(ngx_http_voiceai_job_t *job, CURLcode code)
         return;
 
     case CURLE_OPERATION_TIMEDOUT:
+        job->late = 1;
         spent = ngx_http_voiceai_msec() - job->submitted;
 
         if (job->timeout && spent >= job->timeout) {

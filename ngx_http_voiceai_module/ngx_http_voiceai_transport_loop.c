@@ -307,6 +307,7 @@ ngx_http_voiceai_loop_deadlines(ngx_http_voiceai_loop_t *loop)
             if (job->first_timeout
                 && now - job->submitted >= job->first_timeout)
             {
+                job->late = 1;
                 ngx_http_voiceai_transfer_fail(job, "no answer within %Mms",
                                                job->first_timeout);
             }
@@ -321,6 +322,7 @@ ngx_http_voiceai_loop_deadlines(ngx_http_voiceai_loop_t *loop)
             && (ngx_msec_int_t) (now - job->last)
                >= (ngx_msec_int_t) job->idle_timeout)
         {
+            job->late = 1;
             ngx_http_voiceai_transfer_fail(job, "no data for %Mms",
                                            job->idle_timeout);
         }

@@ -303,6 +303,7 @@ ngx_http_voiceai_push_end(ngx_http_voiceai_job_t *job, ngx_uint_t failed,
     msg->result.len = failed ? ngx_strlen(job->error) : 0;
     msg->result.confidence = -1;
     msg->result.status = status;
+    msg->result.late = job->late;
     msg->result.retry_after = retry_after;
     msg->result.total = now - job->submitted;
     msg->result.first = job->answered ? job->first - job->submitted : 0;
