@@ -1,178 +1,15 @@
 #include "cli_options.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "../twilio/va_status.h"
+#include "cli_options_list.h"
 
 #define SCENARIO_MAX 262144
-
-/* Options beyond the steps, whose values are CLI_STEP_*. */
-enum {
-    OPT_FIRST = 1000,
-    OPT_AUTH_TOKEN,
-    OPT_PUBLIC_URL,
-    OPT_CONNECT_TO,
-    OPT_CALL_SID,
-    OPT_ACCOUNT_SID,
-    OPT_FROM,
-    OPT_TO,
-    OPT_GET,
-    OPT_CACERT,
-    OPT_INSECURE,
-    OPT_CALLER_VOICE,
-    OPT_LEVEL,
-    OPT_NOISE,
-    OPT_SILENCE,
-    OPT_ANSWER_TIMEOUT,
-    OPT_MAX_TIME,
-    OPT_STT,
-    OPT_STT_MODEL,
-    OPT_STT_KEY,
-    OPT_OUT,
-    OPT_STEREO,
-    OPT_LOG,
-    OPT_QUIET,
-    OPT_JSON,
-    OPT_SCENARIO,
-    OPT_STATUS_CALLBACK,
-    OPT_STATUS_ORDER,
-    OPT_LISTEN,
-    OPT_FAULT,
-    OPT_WEBHOOK_HOST,
-    OPT_ANSWER,
-    OPT_RING,
-    OPT_ANSWERED_BY,
-    OPT_AMD_TIME,
-    OPT_ONCE,
-    OPT_API_KEY,
-    OPT_MESSAGE,
-    OPT_PROMPT,
-    OPT_VOICE,
-    OPT_CALL_MODE,
-    OPT_AMD,
-    OPT_PARAM,
-    OPT_HELP,
-    OPT_CALLS,
-    OPT_RAMP,
-    OPT_SECONDS,
-    OPT_MODE,
-    OPT_REPEAT,
-    OPT_ALLOW_REMOTE,
-    OPT_WAV,
-    OPT_SAY
-};
-
-#define STEP(type) (500 + (int)(type)) /* behind every character */
-
-#define COMMON_OPTIONS                                                         \
-    {"auth-token", required_argument, NULL, OPT_AUTH_TOKEN},                   \
-        {"public-url", required_argument, NULL, OPT_PUBLIC_URL},               \
-        {"connect-to", required_argument, NULL, OPT_CONNECT_TO},               \
-        {"account-sid", required_argument, NULL, OPT_ACCOUNT_SID},             \
-        {"from", required_argument, NULL, OPT_FROM},                           \
-        {"to", required_argument, NULL, OPT_TO},                               \
-        {"cacert", required_argument, NULL, OPT_CACERT},                       \
-        {"insecure", no_argument, NULL, OPT_INSECURE},                         \
-        {"caller-voice", required_argument, NULL, OPT_CALLER_VOICE},           \
-        {"level", required_argument, NULL, OPT_LEVEL},                         \
-        {"noise", required_argument, NULL, OPT_NOISE},                         \
-        {"quiet", no_argument, NULL, OPT_QUIET},                               \
-        {"json", no_argument, NULL, OPT_JSON},                                 \
-    {                                                                          \
-        "help", no_argument, NULL, OPT_HELP                                    \
-    }
-
-/* What a call does, whoever placed it. */
-#define TALK_OPTIONS                                                           \
-    {"silence", required_argument, NULL, OPT_SILENCE},                         \
-        {"answer-timeout", required_argument, NULL, OPT_ANSWER_TIMEOUT},       \
-        {"max-time", required_argument, NULL, OPT_MAX_TIME},                   \
-        {"stt", required_argument, NULL, OPT_STT},                             \
-        {"stt-model", required_argument, NULL, OPT_STT_MODEL},                 \
-        {"stt-key", required_argument, NULL, OPT_STT_KEY},                     \
-        {"out", required_argument, NULL, OPT_OUT},                             \
-        {"stereo", no_argument, NULL, OPT_STEREO},                             \
-        {"log", required_argument, NULL, OPT_LOG},                             \
-        {"status-order", required_argument, NULL, OPT_STATUS_ORDER},           \
-        {"listen", required_argument, NULL, OPT_LISTEN},                       \
-        {"fault", required_argument, NULL, OPT_FAULT},                         \
-        {"scenario", required_argument, NULL, OPT_SCENARIO},                   \
-        {"say", required_argument, NULL, STEP(CLI_STEP_SAY)},                  \
-        {"wav", required_argument, NULL, STEP(CLI_STEP_WAV)},                  \
-        {"ulaw", required_argument, NULL, STEP(CLI_STEP_ULAW)},                \
-        {"dtmf", required_argument, NULL, STEP(CLI_STEP_DTMF)},                \
-        {"silent", no_argument, NULL, STEP(CLI_STEP_SILENT)},                  \
-        {"confidence", required_argument, NULL, STEP(CLI_STEP_CONFIDENCE)},    \
-        {"pause", required_argument, NULL, STEP(CLI_STEP_PAUSE)},              \
-        {"wait", optional_argument, NULL, STEP(CLI_STEP_WAIT)},                \
-        {"interrupt", optional_argument, NULL, STEP(CLI_STEP_INTERRUPT)},      \
-        {"expect", required_argument, NULL, STEP(CLI_STEP_EXPECT)},            \
-        {"expect-time", no_argument, NULL, STEP(CLI_STEP_EXPECT_TIME)},        \
-        {"expect-end", no_argument, NULL, STEP(CLI_STEP_EXPECT_END)},          \
-    {                                                                          \
-        "hangup", no_argument, NULL, STEP(CLI_STEP_HANGUP)                     \
-    }
-
-#define CALLEE_OPTIONS                                                         \
-    {"webhook-host", required_argument, NULL, OPT_WEBHOOK_HOST},               \
-        {"answer", required_argument, NULL, OPT_ANSWER},                       \
-        {"ring", required_argument, NULL, OPT_RING},                           \
-        {"answered-by", required_argument, NULL, OPT_ANSWERED_BY},             \
-    {                                                                          \
-        "amd-time", required_argument, NULL, OPT_AMD_TIME                      \
-    }
-
-#define ORDER_OPTIONS                                                          \
-    {"api-key", required_argument, NULL, OPT_API_KEY},                         \
-        {"message", required_argument, NULL, OPT_MESSAGE},                     \
-        {"prompt", required_argument, NULL, OPT_PROMPT},                       \
-        {"voice", required_argument, NULL, OPT_VOICE},                         \
-        {"call-mode", required_argument, NULL, OPT_CALL_MODE},                 \
-        {"amd", optional_argument, NULL, OPT_AMD},                             \
-    {                                                                          \
-        "param", required_argument, NULL, OPT_PARAM                            \
-    }
-
-static const struct option call_options[] = {
-    COMMON_OPTIONS,
-    TALK_OPTIONS,
-    {"call-sid", required_argument, NULL, OPT_CALL_SID},
-    {"get", no_argument, NULL, OPT_GET},
-    {"status-callback", required_argument, NULL, OPT_STATUS_CALLBACK},
-    {NULL, 0, NULL, 0}};
-
-static const struct option twilio_options[] = {
-    COMMON_OPTIONS,
-    TALK_OPTIONS,
-    CALLEE_OPTIONS,
-    {"once", no_argument, NULL, OPT_ONCE},
-    {NULL, 0, NULL, 0}};
-
-static const struct option make_call_options[] = {
-    COMMON_OPTIONS, ORDER_OPTIONS, {NULL, 0, NULL, 0}};
-
-static const struct option outbound_options[] = {COMMON_OPTIONS,
-                                                 TALK_OPTIONS,
-                                                 CALLEE_OPTIONS,
-                                                 ORDER_OPTIONS,
-                                                 {NULL, 0, NULL, 0}};
-
-static const struct option load_options[] = {
-    COMMON_OPTIONS,
-    {"calls", required_argument, NULL, OPT_CALLS},
-    {"ramp", required_argument, NULL, OPT_RAMP},
-    {"seconds", required_argument, NULL, OPT_SECONDS},
-    {"mode", required_argument, NULL, OPT_MODE},
-    {"repeat-calls", required_argument, NULL, OPT_REPEAT},
-    {"allow-remote", no_argument, NULL, OPT_ALLOW_REMOTE},
-    {"wav", required_argument, NULL, OPT_WAV},
-    {"say", required_argument, NULL, OPT_SAY},
-    {NULL, 0, NULL, 0}};
 
 static bool wrong(const char *what, const char *value)
 {
@@ -581,7 +418,7 @@ static int parse(cli_options_t *o, int argc, char **argv,
 
 int cli_options_call(cli_options_t *o, int argc, char **argv)
 {
-    return parse(o, argc, argv, call_options, true, set_call);
+    return parse(o, argc, argv, cli_call_list, true, set_call);
 }
 
 static int needs(bool ok, const char *command, const char *what)
@@ -594,7 +431,7 @@ static int needs(bool ok, const char *command, const char *what)
 
 int cli_options_twilio(cli_options_t *o, int argc, char **argv)
 {
-    int rc = parse(o, argc, argv, twilio_options, false, set_twilio);
+    int rc = parse(o, argc, argv, cli_twilio_list, false, set_twilio);
 
     return rc != CLI_EXIT_OK ? rc
                              : needs(o->listen != NULL, argv[0], "--listen");
@@ -602,14 +439,14 @@ int cli_options_twilio(cli_options_t *o, int argc, char **argv)
 
 int cli_options_make_call(cli_options_t *o, int argc, char **argv)
 {
-    int rc = parse(o, argc, argv, make_call_options, true, set_order);
+    int rc = parse(o, argc, argv, cli_make_call_list, true, set_order);
 
     return rc != CLI_EXIT_OK ? rc : needs(o->to_given, argv[0], "--to");
 }
 
 int cli_options_outbound(cli_options_t *o, int argc, char **argv)
 {
-    int rc = parse(o, argc, argv, outbound_options, true, set_order);
+    int rc = parse(o, argc, argv, cli_outbound_list, true, set_order);
 
     return rc != CLI_EXIT_OK ? rc
                              : needs(o->to_given && o->listen != NULL, argv[0],
@@ -618,7 +455,7 @@ int cli_options_outbound(cli_options_t *o, int argc, char **argv)
 
 int cli_options_load(cli_options_t *o, int argc, char **argv)
 {
-    int rc = parse(o, argc, argv, load_options, true, set_load);
+    int rc = parse(o, argc, argv, cli_load_list, true, set_load);
 
     if (rc == CLI_EXIT_OK && o->wav != NULL && o->say != NULL) {
         cli_warn("--wav and --say exclude each other");

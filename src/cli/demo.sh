@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 #
 # Starts the assistant with the embedded engines on a free loopback port, calls
-# it, shows the conversation and leaves what the caller heard as a WAV file.
+# it, lets it call back, shows both conversations and leaves what was heard as
+# WAV files.
 #
 # Usage: demo.sh RELEASE_DIR WORK_DIR
 
@@ -36,7 +37,9 @@ run=$(mktemp -d /tmp/voiceai-demo.XXXXXX)
 trap 'stop; rm -rf "$run"' EXIT
 
 token=$(openssl rand -hex 16)
-(umask 077 && printf '%s\n' "$token" >"$run/token")
+key=$(openssl rand -hex 16)
+(umask 077 && printf '%s\n' "$token" >"$run/token" &&
+    printf '%s\n' "$key" >"$run/key")
 
 # Workers of a server started by root are somebody else unless told otherwise.
 user=
@@ -69,7 +72,11 @@ http {
 
         voiceai on;
         voiceai_public_url https://demo.example.com;
+        voiceai_twilio_account_sid AC00000000000000000000000000000000;
         voiceai_twilio_auth_token file:$run/token;
+        voiceai_twilio_number +15550100002;
+        voiceai_twilio_api_url http://127.0.0.1:$2/2010-04-01;
+        voiceai_api_key file:$run/key;
         voiceai_greeting "Hello, how can I help you?";
         voiceai_silence_threshold 700ms;
         voiceai_stt local url=http://unix:$run/local.sock:/v1;
@@ -79,19 +86,20 @@ http {
 END
 }
 
-# Starts nginx on the first port that is free.
+# Starts nginx on the first port that is free, and names it and another one.
 start_nginx() {
-    local port try
+    local port rest try
     for try in 1 2 3 4 5 6 7 8 9 10; do
         port=$((20000 + (RANDOM + try) % 20000))
-        write_conf "$port"
+        rest=$((40000 + (RANDOM + try) % 20000))
+        write_conf "$port" "$rest"
         : >"$work/error.log"
         nginx -p "$run" -c "$work/nginx.conf" 2>"$work/nginx.log" &
         local pid=$!
         for _ in $(seq 50); do
             if curl -sf -o "$work/health.json" "http://127.0.0.1:$port/"; then
                 pids+=("$pid")
-                echo "$port"
+                echo "$port $rest"
                 return
             fi
             kill -0 "$pid" 2>/dev/null || break
@@ -112,7 +120,7 @@ done
 [ -S "$run/local.sock" ] || fail "voiceai-local did not start: $work/local.log"
 
 exec 3< <(start_nginx)
-read -r port <&3 || fail "nginx did not start"
+read -r port rest <&3 || fail "nginx did not start"
 pids+=("$(cat "$run/nginx.pid")")
 
 echo "nginx answers on 127.0.0.1:$port ($work/nginx.conf)"
@@ -135,5 +143,21 @@ echo
     --expect-end
 
 echo
-echo "the call as WAV, caller on the left: $work/heard.wav"
+echo "now the assistant calls somebody, through a Twilio on 127.0.0.1:$rest"
+echo
+"$release/voiceai-sim" outbound "http://127.0.0.1:$port" \
+    --to +15550100009 --message "Hello, how can I help you?" \
+    --api-key "file:$run/key" --auth-token "file:$run/token" \
+    --listen "127.0.0.1:$rest" --webhook-host "127.0.0.1:$port" --amd \
+    --stt "http://unix:$run/local.sock:/v1" --max-time 60 \
+    --out "$work/called.wav" --stereo \
+    --expect "how can i help you" \
+    --say "what time is it" \
+    --expect-time \
+    --say "thank you goodbye" \
+    --expect "goodbye" \
+    --expect-end
+
+echo
+echo "the calls as WAV, caller on the left: $work/heard.wav, $work/called.wav"
 echo "what nginx logged: $work/error.log"
