@@ -58,6 +58,18 @@ static size_t va_one_of(va_str_t text, const char *const *list, size_t n)
     return 0;
 }
 
+/* Returns whether the text breaks off inside a closing mark. */
+static bool va_is_part_of_closer(va_str_t text)
+{
+    for (size_t k = 0; k < sizeof(va_closers) / sizeof(va_closers[0]); k++) {
+        if (text.len != 0 && text.len < strlen(va_closers[k]) &&
+            memcmp(text.data, va_closers[k], text.len) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Returns the length of the sentence end at text[i], or 0. */
 static size_t va_end_mark(va_str_t text, size_t i)
 {
@@ -77,13 +89,13 @@ static size_t va_skip_closers(va_str_t text, size_t at, size_t limit)
     size_t n;
 
     while (at < limit) {
-        uint8_t c = (uint8_t)text.data[at];
-        size_t need = c >= 0xe0 ? 3 : c >= 0xc0 ? 2 : 1;
+        va_str_t rest = {text.data + at, limit - at};
 
-        if (need > limit - at && limit == text.len) {
+        /* A lead byte alone does not tell: what follows may not be UTF-8. */
+        if (limit == text.len && va_is_part_of_closer(rest)) {
             return VA_UNDECIDED;
         }
-        n = va_one_of((va_str_t){text.data + at, limit - at}, va_closers,
+        n = va_one_of(rest, va_closers,
                       sizeof(va_closers) / sizeof(va_closers[0]));
         if (n == 0) {
             break;

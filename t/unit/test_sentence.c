@@ -185,6 +185,19 @@ static void test_scripts(void **state)
           "|Sch\xc3\xb6n.|\xc3\x89t\xc3\xa9.|Oui.|");
 }
 
+/* What is not UTF-8 is not waited for longer in pieces than in the whole. */
+static void test_not_utf8(void **state)
+{
+    (void)state;
+    check("\xe4\xbd\xa0\xe3\x80\x82\xe3\nTwo.",
+          "|\xe4\xbd\xa0\xe3\x80\x82|\xe3|Two.|");
+    check("\xe4\xbd\xa0\xe3\x80\x82\xc2\nTwo.",
+          "|\xe4\xbd\xa0\xe3\x80\x82|\xc2|Two.|");
+    check("One.\xe2\x80\nTwo.", "|One.\xe2\x80|Two.|");
+    check("One.\xff\xff Two", "|One.\xff\xff Two|");
+    check("One.\xe2", "|One.\xe2|");
+}
+
 /* A text without an end is cut at a clause, else a word, else a character. */
 static void test_long(void **state)
 {
@@ -278,11 +291,17 @@ static void test_long_streamed(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_plain),     cmocka_unit_test(test_complete),
-        cmocka_unit_test(test_numbers),   cmocka_unit_test(test_abbreviations),
-        cmocka_unit_test(test_addresses), cmocka_unit_test(test_quotes),
-        cmocka_unit_test(test_ellipses),  cmocka_unit_test(test_scripts),
-        cmocka_unit_test(test_long),      cmocka_unit_test(test_long_streamed),
+        cmocka_unit_test(test_plain),
+        cmocka_unit_test(test_complete),
+        cmocka_unit_test(test_numbers),
+        cmocka_unit_test(test_abbreviations),
+        cmocka_unit_test(test_addresses),
+        cmocka_unit_test(test_quotes),
+        cmocka_unit_test(test_ellipses),
+        cmocka_unit_test(test_scripts),
+        cmocka_unit_test(test_not_utf8),
+        cmocka_unit_test(test_long),
+        cmocka_unit_test(test_long_streamed),
     };
 
     return cmocka_run_group_tests_name("sentence", tests, NULL, NULL) != 0;
