@@ -15,8 +15,8 @@ typedef struct {
     va_voice_t *voice;
     bool compressed; /* the answer says that it may be MP3 or AAC */
     bool as_text;    /* the answer is a message, not audio */
-    uint8_t first;   /* the first byte, kept to judge it with the second */
-    size_t fed;
+    bool held;       /* the first byte, 0xff, waits for the second */
+    bool judged;     /* the first two bytes were looked at */
     bool spoken;
     va_buf_t text;
 } tts_t;
@@ -136,19 +136,47 @@ static va_rc_t tts_head(void *self, va_str_t content_type)
                : va_ai_reader_fail(t->r, VA_NOMEM, "out of memory");
 }
 
-/* Returns whether the first bytes are the mark of a frame of MP3 or AAC. */
-static bool begins_compressed(tts_t *t, const uint8_t *data, size_t n)
+static va_rc_t feed_voice(tts_t *t, const uint8_t *data, size_t n)
 {
-    size_t i;
+    va_rc_t rc = va_voice_feed(t->voice, data, n);
 
-    for (i = 0; i < n && t->fed < 2; i++) {
-        if (t->fed++ == 0) {
-            t->first = data[i];
-        } else if (t->first == 0xff && (data[i] & 0xe0) == 0xe0) {
-            return true;
-        }
+    return rc == VA_OK
+               ? VA_OK
+               : va_ai_reader_fail(t->r, rc, "%s", va_voice_error(t->voice));
+}
+
+static va_rc_t feed_held(tts_t *t)
+{
+    static const uint8_t first = 0xff;
+    bool held = t->held;
+
+    t->held = false;
+    return held ? feed_voice(t, &first, 1) : VA_OK;
+}
+
+/*
+ * Looks whether the audio begins with the mark of a frame of MP3 or AAC.  A
+ * first byte that may be half of it is held back, so that none of it is
+ * spoken; *data and *n are then what is behind it.
+ */
+static va_rc_t judge(tts_t *t, const uint8_t **data, size_t *n)
+{
+    if (t->judged || *n == 0) {
+        return VA_OK;
     }
-    return false;
+    if (!t->held && **data == 0xff) {
+        t->held = true;
+        ++*data;
+        --*n;
+    }
+    if (t->held && *n == 0) {
+        return VA_OK;
+    }
+    t->judged = true;
+    if (t->held && (**data & 0xe0) == 0xe0) {
+        return va_ai_reader_fail(t->r, VA_INVALID, "the audio is compressed");
+    }
+    return feed_held(t);
 }
 
 static va_rc_t tts_feed(void *self, const uint8_t *data, size_t n)
@@ -163,13 +191,8 @@ static va_rc_t tts_feed(void *self, const uint8_t *data, size_t n)
         return rc == VA_OK ? VA_OK
                            : va_ai_reader_fail(t->r, rc, "out of memory");
     }
-    if (t->compressed && begins_compressed(t, data, n)) {
-        return va_ai_reader_fail(t->r, VA_INVALID, "the audio is compressed");
-    }
-    rc = va_voice_feed(t->voice, data, n);
-    return rc == VA_OK
-               ? VA_OK
-               : va_ai_reader_fail(t->r, rc, "%s", va_voice_error(t->voice));
+    rc = t->compressed ? judge(t, &data, &n) : VA_OK;
+    return rc == VA_OK ? feed_voice(t, data, n) : rc;
 }
 
 static va_rc_t fail_text(tts_t *t)
@@ -192,6 +215,10 @@ static va_rc_t tts_finish(void *self)
 
     if (t->as_text) {
         return fail_text(t);
+    }
+    rc = feed_held(t);
+    if (rc != VA_OK) {
+        return rc;
     }
     rc = va_voice_finish(t->voice);
     if (rc != VA_OK) {

@@ -138,6 +138,28 @@ static void what_is_no_audio_is_an_error(void **state)
     ai_fails(&a, "\xff\xfb\x90\x64....", VA_INVALID, "compressed");
     a.type = "audio/aac";
     ai_fails(&a, "\xff\xf1\x50\x80....", VA_INVALID, "compressed");
+    a.conf.format = VA_STR("ulaw"); /* not even the first byte is spoken */
+    ai_fails(&a, "\xff\xf1\x50\x80....", VA_INVALID, "compressed");
+}
+
+/* What begins as a frame of MP3 may, but need not, is spoken as a whole. */
+static void half_a_mark_is_spoken(void **state)
+{
+    static const uint8_t bytes[] = {0xff, 0x7f, 0xff, 0xff};
+    answer_t a = answer("audio/mpeg");
+    size_t n;
+
+    (void)state;
+    a.conf.format = VA_STR("ulaw");
+    for (n = 1; n <= sizeof(bytes); n++) {
+        told_t told = {0};
+
+        ai_run_split(&told, &a, bytes, n);
+        assert_string_equal(told.error, "");
+        assert_int_equal(told.text.len, n);
+        assert_memory_equal(told.text.data, bytes, n);
+        ai_forget(&told);
+    }
 }
 
 static void empty_audio_is_an_error(void **state)
@@ -228,6 +250,7 @@ int main(void)
         cmocka_unit_test(wav_whatever_was_asked),
         cmocka_unit_test(ulaw),
         cmocka_unit_test(what_is_no_audio_is_an_error),
+        cmocka_unit_test(half_a_mark_is_spoken),
         cmocka_unit_test(empty_audio_is_an_error),
         cmocka_unit_test(impossible_rates_are_refused),
         cmocka_unit_test(absurd_rates_are_not_believed),
