@@ -16,6 +16,8 @@
 #include "../src/twilio/va_twiml.h"
 
 
+#define NGX_HTTP_VOICEAI_FAREWELL       "Goodbye."
+
 /* times in a row that the caller is asked again */
 #define NGX_HTTP_VOICEAI_GATHER_ASKS    2
 /* fillers for one answer, then an apology */
@@ -145,6 +147,23 @@ ngx_http_voiceai_gather(ngx_http_request_t *r, va_buf_t *twiml, va_str_t say)
 }
 
 
+/* Confidence in hundredths; what is no number is none. */
+
+static ngx_uint_t
+ngx_http_voiceai_speech_percent(va_str_t word)
+{
+    double  value;
+
+    value = atof(word.data);
+
+    if (!(value > 0)) {
+        return 0;
+    }
+
+    return (ngx_uint_t) (ngx_min(value, 1) * 100 + 0.5);
+}
+
+
 /* What the caller said, or a request to go on waiting for the answer to it. */
 
 static ngx_int_t
@@ -176,6 +195,12 @@ ngx_http_voiceai_speech(ngx_http_request_t *r)
         }
     }
 
+    /* somebody had the assistant stop: it only listens */
+
+    if (ngx_http_arg(r, (u_char *) "again", 5, &wait) == NGX_OK) {
+        return ngx_http_voiceai_speech_say(r, va_str(NULL), 0);
+    }
+
     if (ngx_http_arg(r, (u_char *) "wait", 4, &wait) == NGX_OK) {
         return ngx_http_voiceai_speech_wait(r, ngx_atoi(wait.data, wait.len));
     }
@@ -192,7 +217,7 @@ ngx_http_voiceai_speech(ngx_http_request_t *r)
     word = va_form_get(ctx->form, "Confidence");
 
     if (word.len && !keys) {
-        percent = (ngx_uint_t) (ngx_min(atof(word.data), 1) * 100 + 0.5);
+        percent = ngx_http_voiceai_speech_percent(word);
     }
 
     if (said.len == 0 || percent < vlcf->min_confidence) {
@@ -219,7 +244,7 @@ ngx_http_voiceai_speech_vain(ngx_http_request_t *r)
     end = (ctx->record.asked >= NGX_HTTP_VOICEAI_GATHER_ASKS);
 
     if (ngx_http_voiceai_speech_text(r, end ? vlcf->farewell : vlcf->reask,
-                                     end ? "Goodbye."
+                                     end ? NGX_HTTP_VOICEAI_FAREWELL
                                          : NGX_HTTP_VOICEAI_REASK, &text)
         != NGX_OK)
     {
@@ -429,7 +454,7 @@ ngx_http_voiceai_speech_answer(ngx_shm_zone_t *zone,
     if (text.len) {
         ngx_http_voiceai_record_turn(rec, 'A', text, -1);
 
-    } else {
+    } else if (!hangup) {
         rec->failures++;
     }
 
@@ -469,8 +494,11 @@ ngx_http_voiceai_speech_ready(ngx_http_request_t *r)
     text.len = rec->say_len;
 
     if (text.len == 0
-        && ngx_http_voiceai_speech_text(r, vlcf->apology,
-                                        NGX_HTTP_VOICEAI_APOLOGY, &text)
+        && ngx_http_voiceai_speech_text(r, rec->hangup ? vlcf->farewell
+                                                       : vlcf->apology,
+                                        rec->hangup
+                                        ? NGX_HTTP_VOICEAI_FAREWELL
+                                        : NGX_HTTP_VOICEAI_APOLOGY, &text)
            != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;

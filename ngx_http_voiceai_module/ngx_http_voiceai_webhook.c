@@ -243,7 +243,10 @@ ngx_http_voiceai_continue(ngx_http_request_t *r)
 
         va_twiml_hangup(&twiml);
 
-    } else if (ngx_http_voiceai_connect(r, &twiml) != NGX_OK) {
+    } else if ((rec->gather ? ngx_http_voiceai_gather(r, &twiml, va_str(NULL))
+                            : ngx_http_voiceai_connect(r, &twiml))
+               != NGX_OK)
+    {
         va_buf_free(&twiml);
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -314,9 +317,14 @@ ngx_http_voiceai_open(ngx_http_request_t *r, va_buf_t *twiml)
     }
 
     if (ctx->record.gather) {
-        ngx_http_voiceai_record_turn(&ctx->record, 'A', say, -1);
-        (void) ngx_http_voiceai_zone_store(vlcf->zone, &ctx->record,
-                                           NGX_HTTP_VOICEAI_STORE_TURNS);
+
+        /* Twilio repeats requests, the greeting is said once */
+
+        if (say.len && ctx->record.history_len == 0) {
+            ngx_http_voiceai_record_turn(&ctx->record, 'A', say, -1);
+            (void) ngx_http_voiceai_zone_store(vlcf->zone, &ctx->record,
+                                               NGX_HTTP_VOICEAI_STORE_TURNS);
+        }
 
         return ngx_http_voiceai_gather(r, twiml, say);
     }

@@ -764,7 +764,7 @@ ngx_http_voiceai_record_turn(ngx_http_voiceai_record_t *rec, u_char role,
     p = rec->history + rec->history_len;
     *p++ = role;
     *p++ = (confidence < 0) ? 1
-           : 0x80 | (u_char) (ngx_min(confidence, 1) * 100);
+           : 0x80 | (u_char) (ngx_min(confidence, 1) * 100 + 0.5);
     p = ngx_cpymem(p, text.data, text.len);
     *p = '\0';
 
