@@ -7,7 +7,7 @@
 #
 # DIR (or VOICEAI_SPEECH) holds labels.tsv and the streams it names, itself or
 # in its subfolder "open".  Without it the streams are made from Debian's
-# recordings first, which takes a few minutes and python3-numpy, sox, flite.
+# recordings first, which takes a few minutes and python3-numpy and sox.
 
 set -euo pipefail
 
