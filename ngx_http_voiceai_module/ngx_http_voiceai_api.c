@@ -6,6 +6,7 @@
 
 #include "ngx_http_voiceai_api.h"
 #include "ngx_http_voiceai_bus.h"
+#include "ngx_http_voiceai_rest.h"
 
 #include "../src/twilio/va_address.h"
 #include "../src/twilio/va_signature.h"
@@ -21,6 +22,7 @@
 typedef struct {
     ngx_http_request_t           *request;
     ngx_http_voiceai_ask_t       *ask;
+    ngx_http_voiceai_rest_t      *rest;
 } ngx_http_voiceai_command_t;
 
 
@@ -36,6 +38,10 @@ static ngx_int_t ngx_http_voiceai_api_ask(ngx_http_request_t *r,
     ngx_uint_t kind, ngx_str_t *text);
 static void ngx_http_voiceai_api_answered(void *data, ngx_int_t rc);
 static void ngx_http_voiceai_api_cleanup(void *data);
+static ngx_int_t ngx_http_voiceai_api_redirect(ngx_http_request_t *r,
+    ngx_pool_cleanup_t *cln, ngx_uint_t kind, ngx_str_t *text);
+static void ngx_http_voiceai_api_redirected(void *data, va_rc_t rc,
+    va_rest_answer_t *answer);
 
 
 static ngx_str_t  ngx_http_voiceai_api_type = ngx_string("application/json");
@@ -452,7 +458,9 @@ ngx_http_voiceai_api_command(ngx_http_request_t *r, ngx_str_t *sid,
                                        "the call has ended");
     }
 
-    if (ctx->record.state != NGX_HTTP_VOICEAI_STREAMING) {
+    if (ctx->record.state != NGX_HTTP_VOICEAI_STREAMING
+        && !ctx->record.gather)
+    {
         return ngx_http_voiceai_refuse(r, NGX_HTTP_CONFLICT,
                                        "the call has no stream now");
     }
@@ -550,7 +558,13 @@ ngx_http_voiceai_api_ask(ngx_http_request_t *r, ngx_uint_t kind,
     }
 
     command = cln->data;
+    ngx_memzero(command, sizeof(ngx_http_voiceai_command_t));
     command->request = r;
+
+    if (ctx->record.gather) {
+        return ngx_http_voiceai_api_redirect(r, cln, kind, text);
+    }
+
     command->ask = ngx_http_voiceai_bus_ask(vlcf->zone, &ctx->record, kind,
                                             text,
                                             ngx_http_voiceai_api_answered,
@@ -577,6 +591,158 @@ ngx_http_voiceai_api_cleanup(void *data)
     if (command->ask) {
         ngx_http_voiceai_bus_forget(command->ask);
     }
+
+    if (command->rest) {
+        ngx_http_voiceai_rest_cancel(command->rest);
+    }
+}
+
+
+/*
+ * A call without a stream is in Twilio's hands: what is to be done is written
+ * into the record, and Twilio is told over REST to ask for it now.
+ */
+
+static ngx_int_t
+ngx_http_voiceai_api_redirect(ngx_http_request_t *r, ngx_pool_cleanup_t *cln,
+    ngx_uint_t kind, ngx_str_t *text)
+{
+    va_buf_t                       url, body, hook;
+    va_rest_update_t               update;
+    ngx_http_voiceai_ctx_t        *ctx;
+    ngx_http_voiceai_record_t     *rec;
+    ngx_http_voiceai_command_t    *command;
+    ngx_http_voiceai_loc_conf_t   *vlcf;
+    ngx_http_voiceai_srv_conf_t   *vscf;
+    ngx_http_voiceai_main_conf_t  *vmcf;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_voiceai_module);
+    vlcf = ngx_http_get_module_loc_conf(r, ngx_http_voiceai_module);
+    vscf = ngx_http_get_module_srv_conf(r, ngx_http_voiceai_module);
+    vmcf = ngx_http_get_module_main_conf(r, ngx_http_voiceai_module);
+    rec = &ctx->record;
+    command = cln->data;
+
+    if (vlcf->account_sid.len == 0 || vlcf->auth_token.len == 0) {
+        return ngx_http_voiceai_refuse(r, NGX_HTTP_SERVICE_UNAVAILABLE,
+                                       "no Twilio account is configured");
+    }
+
+    va_buf_init(&url, VA_REST_URL_MAX);
+    va_buf_init(&body, VA_REST_BODY_MAX);
+    va_buf_init(&hook, VA_REST_URL_MAX);
+
+    rec->say_len = 0;
+    rec->transfer_len = 0;
+
+    switch (kind) {
+
+    case NGX_HTTP_VOICEAI_BUS_TRANSFER:
+        ngx_http_voiceai_hook(&hook, vlcf, &vscf->continue_uri, NULL);
+        ngx_http_voiceai_set(rec, transfer, text->data, text->len);
+        break;
+
+    case NGX_HTTP_VOICEAI_BUS_SAY:
+        ngx_http_voiceai_hook(&hook, vlcf, &vscf->speech_uri, NULL);
+        va_buf_puts(&hook, "?wait=0");
+
+        ngx_http_voiceai_set(rec, say, text->data, text->len);
+        ngx_http_voiceai_record_turn(rec, 'A', ngx_http_voiceai_view(text),
+                                     -1);
+        rec->answered = rec->turns;
+        break;
+
+    default: /* NGX_HTTP_VOICEAI_BUS_INTERRUPT, NGX_HTTP_VOICEAI_BUS_HANGUP */
+        ngx_http_voiceai_hook(&hook, vlcf, &vscf->speech_uri, NULL);
+        va_buf_puts(&hook, "?again=1");
+        break;
+    }
+
+    (void) ngx_http_voiceai_zone_store(vlcf->zone, rec,
+                                       NGX_HTTP_VOICEAI_STORE_TURNS
+                                       |NGX_HTTP_VOICEAI_STORE_NEXT
+                                       |NGX_HTTP_VOICEAI_STORE_GATHER);
+
+    ngx_memzero(&update, sizeof(va_rest_update_t));
+
+    update.base = ngx_http_voiceai_view(&vlcf->api_url);
+    update.account = ngx_http_voiceai_view(&vlcf->account_sid);
+    update.call.data = (char *) rec->sid;
+    update.call.len = rec->sid_len;
+
+    if (kind == NGX_HTTP_VOICEAI_BUS_HANGUP) {
+        update.hang_up = 1;
+
+    } else {
+        update.url = va_buf_view(&hook);
+    }
+
+    if (hook.rc == VA_OK && va_rest_update(&url, &body, &update) == VA_OK) {
+        command->rest = ngx_http_voiceai_rest_send(vmcf, vlcf, &url, &body,
+                                              ngx_http_voiceai_api_redirected,
+                                              command, r->connection->log);
+    }
+
+    va_buf_free(&url);
+    va_buf_free(&body);
+    va_buf_free(&hook);
+
+    if (command->rest == NULL) {
+        return ngx_http_voiceai_refuse(r, NGX_HTTP_SERVICE_UNAVAILABLE,
+                                       "the request could not be sent");
+    }
+
+    cln->handler = ngx_http_voiceai_api_cleanup;
+
+    r->read_event_handler = ngx_http_test_reading;
+    r->main->count++;
+
+    return NGX_DONE;
+}
+
+
+static void
+ngx_http_voiceai_api_redirected(void *data, va_rc_t rc,
+    va_rest_answer_t *answer)
+{
+    ngx_http_voiceai_command_t *command = data;
+
+    va_buf_t             b;
+    ngx_int_t            status;
+    ngx_connection_t    *c;
+    ngx_http_request_t  *r;
+
+    r = command->request;
+    c = r->connection;
+    command->rest = NULL;
+
+    ngx_http_set_log_request(c->log, r);
+
+    va_buf_init(&b, 4096);
+
+    if (rc == VA_OK) {
+        status = NGX_HTTP_OK;
+        va_buf_puts(&b, "{\"success\":true,\"call_sid\":");
+        va_json_quote(&b, va_str(answer->sid));
+        va_buf_puts(&b, "}\n");
+
+    } else {
+        status = va_rest_ended(answer) ? NGX_HTTP_CONFLICT
+                 : answer->http == 0 ? NGX_HTTP_GATEWAY_TIME_OUT
+                                     : va_rest_status(answer);
+
+        ngx_log_error(NGX_LOG_ERR, c->log, 0,
+                      "voiceai: a call could not be told, status %d, "
+                      "code %ud: %s", answer->http, answer->code,
+                      answer->message);
+
+        va_buf_puts(&b, "{\"error\":");
+        va_json_quote(&b, va_str(answer->message));
+        va_buf_puts(&b, "}\n");
+    }
+
+    ngx_http_finalize_request(r, ngx_http_voiceai_api_send(r, status, &b));
+    ngx_http_run_posted_requests(c);
 }
 
 

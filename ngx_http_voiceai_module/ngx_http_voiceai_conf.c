@@ -639,6 +639,7 @@ ngx_http_voiceai_is(ngx_str_t *s, const char *word)
 char *
 ngx_http_voiceai_check(ngx_conf_t *cf, ngx_http_voiceai_loc_conf_t *conf)
 {
+    ngx_int_t                  n;
     ngx_msec_t                 value;
     const char                *lacks;
     ngx_http_voiceai_range_t  *r;
@@ -682,12 +683,23 @@ ngx_http_voiceai_check(ngx_conf_t *cf, ngx_http_voiceai_loc_conf_t *conf)
         return NGX_CONF_ERROR;
     }
 
+    n = ngx_atoi(conf->speech_timeout.data, conf->speech_timeout.len);
+
     if (!ngx_http_voiceai_is(&conf->speech_timeout, "auto")
-        && ngx_atoi(conf->speech_timeout.data, conf->speech_timeout.len) < 1)
+        && (n < 1 || n > 999 || conf->speech_timeout.data[0] == '0'))
     {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "\"voiceai_speech_timeout\" must be \"auto\" or "
-                           "seconds");
+                           "1 to 999 seconds");
+        return NGX_CONF_ERROR;
+    }
+
+    if (ngx_strncmp(conf->api_url.data, "https://", 8) != 0
+        && ngx_strncmp(conf->api_url.data, "http://", 7) != 0)
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"voiceai_twilio_api_url\" must begin with "
+                           "\"https://\" or \"http://\"");
         return NGX_CONF_ERROR;
     }
 
