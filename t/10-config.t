@@ -22,7 +22,7 @@ our $minimum = "voiceai on; voiceai_public_url https://voice.example.com;";
 
 repeat_each(1);
 no_shuffle();
-plan tests => 2 * 36 + 1;
+plan tests => 2 * 57 + 2;
 run_tests();
 
 __DATA__
@@ -309,3 +309,184 @@ voiceai_thread_pool none;
 --- must_die
 --- error_log
 unknown thread pool "none"
+
+=== TEST 37: a confidence of 1.01
+--- http_config eval: $::zone
+--- config eval
+"$::minimum voiceai_signature off; voiceai_min_confidence 1.01;"
+--- must_die
+--- error_log
+"voiceai_min_confidence" directive must be 0 to 1
+
+=== TEST 38: a confidence of 0.755
+--- http_config eval: $::zone
+--- config eval
+"$::minimum voiceai_signature off; voiceai_min_confidence 0.755;"
+--- must_die
+--- error_log
+"voiceai_min_confidence" directive must be 0 to 1
+
+=== TEST 39: a confidence of -1
+--- http_config eval: $::zone
+--- config eval
+"$::minimum voiceai_signature off; voiceai_min_confidence -1;"
+--- must_die
+--- error_log
+"voiceai_min_confidence" directive must be 0 to 1
+
+=== TEST 40: a confidence of often
+--- http_config eval: $::zone
+--- config eval
+"$::minimum voiceai_signature off; voiceai_min_confidence often;"
+--- must_die
+--- error_log
+"voiceai_min_confidence" directive must be 0 to 1
+
+=== TEST 41: an ear for what Twilio does not hear
+--- http_config eval: $::zone
+--- config eval
+"$::minimum voiceai_signature off; voiceai_gather_input sound;"
+--- must_die
+--- error_log
+"voiceai_gather_input" must be "speech", "dtmf" or "dtmf speech"
+
+=== TEST 42: a speech timeout of 0
+--- http_config eval: $::zone
+--- config eval
+"$::minimum voiceai_signature off; voiceai_speech_timeout 0;"
+--- must_die
+--- error_log
+"voiceai_speech_timeout" must be "auto" or 1 to 999 seconds
+
+=== TEST 43: a speech timeout of 05
+--- http_config eval: $::zone
+--- config eval
+"$::minimum voiceai_signature off; voiceai_speech_timeout 05;"
+--- must_die
+--- error_log
+"voiceai_speech_timeout" must be "auto" or 1 to 999 seconds
+
+=== TEST 44: a speech timeout of 1000
+--- http_config eval: $::zone
+--- config eval
+"$::minimum voiceai_signature off; voiceai_speech_timeout 1000;"
+--- must_die
+--- error_log
+"voiceai_speech_timeout" must be "auto" or 1 to 999 seconds
+
+=== TEST 45: a speech timeout of soon
+--- http_config eval: $::zone
+--- config eval
+"$::minimum voiceai_signature off; voiceai_speech_timeout soon;"
+--- must_die
+--- error_log
+"voiceai_speech_timeout" must be "auto" or 1 to 999 seconds
+
+=== TEST 46: an answer that Twilio does not wait for
+--- http_config eval: $::zone
+--- config eval
+"$::minimum voiceai_signature off; voiceai_answer_timeout 13s;"
+--- must_die
+--- error_log
+"voiceai_answer_timeout" must be 500ms to 12000ms
+
+=== TEST 47: an unknown way with machines
+--- http_config eval: $::zone
+--- config eval
+"$::minimum voiceai_signature off; voiceai_answering_machine talk;"
+--- must_die
+--- error_log
+invalid value "talk"
+
+=== TEST 48: a key that is not set
+--- http_config eval: $::zone
+--- config eval
+"$::minimum voiceai_signature off; voiceai_api_key env:VOICEAI_NO_SUCH_KEY;"
+--- must_die
+--- error_log
+environment variable "VOICEAI_NO_SUCH_KEY" is not set
+
+=== TEST 49: an empty key
+--- http_config eval: $::zone
+--- config eval
+"$::minimum voiceai_signature off; voiceai_api_key file:$ENV{TEST_NGINX_DIR}/empty;"
+--- must_die
+--- error_log
+is empty
+
+=== TEST 50: two keys; neither is told
+--- http_config eval: $::zone
+--- config eval
+"$::minimum voiceai_signature off; voiceai_api_key hush; voiceai_api_key mush;"
+--- must_die
+--- error_log
+"voiceai_api_key" directive is duplicate
+--- no_error_log
+hush
+
+=== TEST 51: an API that is no URL of the web
+--- http_config eval: $::zone
+--- config eval
+"$::minimum voiceai_signature off; voiceai_twilio_api_url ftp://127.0.0.1;"
+--- must_die
+--- error_log
+"voiceai_twilio_api_url" must begin with "https://" or "http://"
+
+=== TEST 52: two places for one webhook
+--- http_config eval: $::zone
+--- config eval
+"$::minimum voiceai_signature off; location = /a { voiceai_outbound; } location = /b { voiceai_outbound; }"
+--- must_die
+--- error_log
+"voiceai_outbound" directive is given twice in one server
+
+=== TEST 53: outbound needs one name
+--- http_config eval: $::zone
+--- config eval
+"$::minimum voiceai_signature off; location ~ ^/m { voiceai_outbound; }"
+--- must_die
+--- error_log
+cannot stand in a location given by a regular expression
+
+=== TEST 54: call_status needs one name
+--- http_config eval: $::zone
+--- config eval
+"$::minimum voiceai_signature off; location ~ ^/m { voiceai_call_status; }"
+--- must_die
+--- error_log
+cannot stand in a location given by a regular expression
+
+=== TEST 55: process_speech needs one name
+--- http_config eval: $::zone
+--- config eval
+"$::minimum voiceai_signature off; location ~ ^/m { voiceai_process_speech; }"
+--- must_die
+--- error_log
+cannot stand in a location given by a regular expression
+
+=== TEST 56: a page beside another
+--- http_config eval: $::zone
+--- config eval
+"$::minimum voiceai_signature off; location = /a { voiceai_events; voiceai_sessions; }"
+--- must_die
+--- error_log
+"voiceai_sessions" directive is given beside another handler
+
+=== TEST 57: all of it at its limits
+--- http_config eval: $::zone
+--- config eval
+"$::minimum voiceai_signature off; voiceai_min_confidence 0.05;
+ voiceai_mode gather; voiceai_gather_input 'dtmf speech';
+ voiceai_speech_timeout 999; voiceai_answer_timeout 12s;
+ voiceai_speech_model deepgram_nova-2; voiceai_hints 'a, b';
+ voiceai_answering_machine message; voiceai_filler Wait.;
+ voiceai_farewell Bye.; voiceai_twilio_api_url http://127.0.0.1:1/x/;
+ voiceai_api_key file:$ENV{TEST_NGINX_DIR}/token;
+ location = /a { voiceai_make_call; } location = /b { voiceai_calls; }
+ location ~ ^/c { voiceai_interrupt_call; } location = /d { voiceai_events; }
+ location = /e { voiceai_sessions; } location ~ ^/f { voiceai_session; }
+ location = /g { voiceai_outbound; } location = /h { voiceai_call_status; }
+ location = /i { voiceai_process_speech; }"
+--- request
+GET /voice/incoming?CallSid=CA1
+--- response_body_like: action="https://voice.example.com/i".* speechTimeout="999"
