@@ -28,8 +28,12 @@ typedef struct va_stt va_stt_t;
 
 VA_BEGIN_DECLS
 
-/* Directs what PocketSphinx logs: errors to stderr, the rest nowhere. */
-void va_stt_quiet(void);
+/*
+ * Directs what PocketSphinx logs to stderr: its errors, as is right while
+ * decoders are made, or only what ends the process.  In recognition it calls
+ * an error what is none, such as that no path was found.
+ */
+void va_stt_log(bool errors);
 
 /* Returns a decoder with all grammars loaded, or NULL. */
 va_stt_t *va_stt_new(const va_stt_conf_t *conf);

@@ -46,13 +46,14 @@ static bool start_hearing(program_t *p)
     if (conf.mllr != NULL && access(conf.mllr, R_OK) != 0) {
         return fail(conf.mllr, strerror(errno));
     }
-    va_stt_quiet();
+    va_stt_log(true);
     for (i = 0; i < o->decoders; i++) {
         p->decoders[i] = va_stt_new(&conf);
         if (p->decoders[i] == NULL) {
             return fail("recognition", "no decoder could be made");
         }
     }
+    va_stt_log(false);
     p->app.hearing =
         va_work_new((void *const *)p->decoders, o->decoders, o->queue,
                     va_transcribe_run, va_transcribe_drop);
