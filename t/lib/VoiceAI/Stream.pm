@@ -131,7 +131,7 @@ sub more
     return if !$pending
         && !IO::Select->new($self->{socket})->can_read($seconds);
     my $n = sysread $self->{socket}, $self->{in}, 65536, length $self->{in};
-    $self->{broken} = "$!" if !defined $n;
+    $self->{gone} = defined $n ? '' : "$!" if !$n;
     return $n // 0;
 }
 
@@ -182,8 +182,7 @@ sub closed
         next if $opcode != 8;
         return length $payload < 2 ? (1005, '') : unpack 'n a*', $payload;
     }
-    return if !defined $self->{broken} && defined $self->more(0);
-    return (0, $self->{broken} // '');
+    return defined $self->{gone} ? (0, $self->{gone}) : ();
 }
 
 # Whether the peer has closed the connection, all but the answer passed over.
