@@ -216,9 +216,10 @@ static void say_date(va_reply_t *reply, const char *which, int shift,
     unsigned wday = within(now->tm_wday, 7);
     unsigned month = within(now->tm_mon, 12);
     int year = now->tm_year % 400 + 1900;
-    int day = (int)within(now->tm_mday - 1, 31) + 1 + shift;
+    int day = (int)within(now->tm_mday, 32);
 
     wday = (wday + 7U + (unsigned)shift) % 7U;
+    day = (day != 0 ? day : 1) + shift;
     if (day < 1) {
         month = (month + 11) % 12;
         day = (int)month_days(month, year);
@@ -226,7 +227,7 @@ static void say_date(va_reply_t *reply, const char *which, int shift,
         month = (month + 1) % 12;
         day = 1;
     }
-    snprintf(reply->text, sizeof(reply->text), "%s is %s, %s %s.", which,
+    snprintf(reply->text, sizeof(reply->text), "%s %s, %s %s.", which,
              days[wday], months[month], ordinals[day - 1]);
 }
 
@@ -236,11 +237,11 @@ static bool clock_rules(va_reply_t *reply, const heard_t *h,
     if (has_any(h, ask_time)) {
         say_time(reply, now);
     } else if (has_any(h, "tomorrow")) {
-        say_date(reply, "Tomorrow", 1, now);
+        say_date(reply, "Tomorrow is", 1, now);
     } else if (has_any(h, "yesterday")) {
-        say_date(reply, "Yesterday", -1, now);
+        say_date(reply, "Yesterday was", -1, now);
     } else if (has_any(h, ask_date)) {
-        say_date(reply, "Today", 0, now);
+        say_date(reply, "Today is", 0, now);
     } else {
         return false;
     }
