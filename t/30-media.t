@@ -62,6 +62,7 @@ my $server = VoiceAI::Server->new(workers => 2, http => <<"END");
 
     server {
         listen 127.0.0.1:%%PORT%% sndbuf=16k;
+        listen 127.0.0.1:%%TLS%% ssl http2 sndbuf=16k;
         access_log off;
         keepalive_timeout 0;
         location = /v1/audio/transcriptions {
@@ -527,6 +528,32 @@ closes('free', 'a message of 10 MB', 1009, frame(1, 'x' x 10_000_000));
     $stream->close;
     like($server->access($call), qr/out=[0-9]{6}/, 'bytes that were sent')
         if wait_for(5, sub { $server->access($call) });
+}
+
+# Who reads slowly gets all of it, in order, over TLS as well.
+for my $tls (0, 1) {
+    my $plain = VoiceAI::Stream->connect($tls ? $server->tls : $port,
+        receive => 4096)->socket;
+    my $socket = $tls ? IO::Socket::SSL->start_SSL($plain, SSL_verify_mode => 0)
+        : $plain;
+    my $stream = VoiceAI::Stream->open(0, socket => $socket,
+        Host => 'talking.example.com');
+    my $call = 'CA' . ++$calls;
+    my $audio = '';
+
+    $stream->text(start_message($call));
+    sleep 1;
+    while (length $audio < 90000) {
+        my ($opcode, $payload) = $stream->next(5) or last;
+        my $message = eval { decode_json($payload) } or last;
+        $audio .= MIME::Base64::decode_base64($message->{media}{payload})
+            if $message->{event} eq 'media';
+        sleep 0.01;
+    }
+    my $how = $tls ? 'over TLS' : 'plain';
+    cmp_ok(length $audio, '>=', 90000, "a slow reader, $how, gets its audio");
+    like($audio, qr/\A(?:\x90\x10)+\z/, 'and nothing else');
+    $stream->close;
 }
 
 # Who does not read is dropped: one that is talked to, one that asks and asks.
