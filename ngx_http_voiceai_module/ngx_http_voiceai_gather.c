@@ -25,9 +25,14 @@
 /* ms between looks for an answer */
 #define NGX_HTTP_VOICEAI_GATHER_LOOK    20
 #define NGX_HTTP_VOICEAI_GATHER_TURNS   64
+/* ms after which a thought is given up, whatever its engine's timeouts */
+#define NGX_HTTP_VOICEAI_GATHER_THOUGHT 120000
 
 
 typedef struct {
+    ngx_queue_t                   queue;
+    ngx_event_t                   timer;    /* keeps a worker that is to go */
+    ngx_connection_t              dummy;    /* what a timer's data must be */
     ngx_http_voiceai_job_t       *job;
     ngx_shm_zone_t               *zone;
     ngx_uint_t                    turn;
@@ -60,9 +65,15 @@ static ngx_int_t ngx_http_voiceai_speech_say(ngx_http_request_t *r,
     va_str_t text, ngx_uint_t end);
 static ngx_int_t ngx_http_voiceai_speech_result(void *data,
     ngx_http_voiceai_job_t *job, ngx_http_voiceai_result_t *res);
+static void ngx_http_voiceai_speech_late(ngx_event_t *ev);
+static void ngx_http_voiceai_thought_free(ngx_http_voiceai_thought_t *t);
 static void ngx_http_voiceai_speech_answer(ngx_shm_zone_t *zone,
     ngx_http_voiceai_record_t *rec, ngx_uint_t turn, va_str_t text,
     ngx_uint_t hangup);
+
+
+/* of this worker; its next is NULL until there was one */
+static ngx_queue_t  ngx_http_voiceai_thoughts;
 
 
 ngx_int_t
@@ -379,7 +390,68 @@ ngx_http_voiceai_speech_ask(ngx_http_request_t *r)
         return NGX_ERROR;
     }
 
+    if (ngx_http_voiceai_thoughts.next == NULL) {
+        ngx_queue_init(&ngx_http_voiceai_thoughts);
+    }
+
+    ngx_queue_insert_tail(&ngx_http_voiceai_thoughts, &t->queue);
+
+    t->dummy.fd = (ngx_socket_t) -1;
+    t->timer.handler = ngx_http_voiceai_speech_late;
+    t->timer.data = &t->dummy;
+    t->timer.log = ngx_cycle->log;
+
+    ngx_add_timer(&t->timer, NGX_HTTP_VOICEAI_GATHER_THOUGHT);
+
     return NGX_OK;
+}
+
+
+/* The transport should have given up long ago. */
+
+static void
+ngx_http_voiceai_speech_late(ngx_event_t *ev)
+{
+    ngx_http_voiceai_thought_t  *t;
+
+    t = (ngx_http_voiceai_thought_t *)
+        ((u_char *) ev - offsetof(ngx_http_voiceai_thought_t, timer));
+
+    ngx_http_voiceai_speech_answer(t->zone, &t->record, t->turn, va_str(NULL),
+                                   0);
+    ngx_http_voiceai_thought_free(t);
+}
+
+
+static void
+ngx_http_voiceai_thought_free(ngx_http_voiceai_thought_t *t)
+{
+    if (t->job) {
+        ngx_http_voiceai_job_cancel(t->job);
+    }
+
+    if (t->timer.timer_set) {
+        ngx_del_timer(&t->timer);
+    }
+
+    ngx_queue_remove(&t->queue);
+    va_buf_free(&t->text);
+    ngx_free(t);
+}
+
+
+void
+ngx_http_voiceai_gather_exit(void)
+{
+    ngx_queue_t  *q;
+
+    while (ngx_http_voiceai_thoughts.next
+           && !ngx_queue_empty(&ngx_http_voiceai_thoughts))
+    {
+        q = ngx_queue_head(&ngx_http_voiceai_thoughts);
+        ngx_http_voiceai_thought_free(
+                       ngx_queue_data(q, ngx_http_voiceai_thought_t, queue));
+    }
 }
 
 
@@ -427,8 +499,8 @@ ngx_http_voiceai_speech_result(void *data, ngx_http_voiceai_job_t *job,
         return NGX_OK;
     }
 
-    va_buf_free(&t->text);
-    ngx_free(t);
+    t->job = NULL;
+    ngx_http_voiceai_thought_free(t);
 
     return NGX_OK;
 }

@@ -661,5 +661,6 @@ ngx_http_voiceai_exit_process(ngx_cycle_t *cycle)
     ngx_http_voiceai_balance_exit();
     ngx_http_voiceai_bus_exit();
     ngx_http_voiceai_phrases_exit();
+    ngx_http_voiceai_gather_exit();
     ngx_http_voiceai_transport_exit(cycle);
 }

@@ -240,6 +240,7 @@ void ngx_http_voiceai_hook(va_buf_t *url, ngx_http_voiceai_loc_conf_t *vlcf,
     ngx_str_t *uri, ngx_str_t *id);
 
 /* ngx_http_voiceai_gather.c */
+void ngx_http_voiceai_gather_exit(void);
 ngx_int_t ngx_http_voiceai_speech_handler(ngx_http_request_t *r);
 
 /* <Gather> that says the text; NGX_OK, or NGX_ERROR. */

@@ -3,6 +3,7 @@
 
 
 #define NGX_HTTP_VOICEAI_REST_TRIES  3
+#define NGX_HTTP_VOICEAI_REST_LIFE   90000 /* ms, over all tries and waits */
 #define NGX_HTTP_VOICEAI_REST_WAIT   10    /* s of Retry-After that we follow */
 
 
@@ -15,6 +16,7 @@ struct ngx_http_voiceai_rest_s {
     va_buf_t                       answer;
     ngx_uint_t                     tries;
     ngx_event_t                    timer;
+    ngx_event_t                    alive;    /* keeps a worker that is to go */
     ngx_connection_t               dummy;    /* what a timer's data must be */
     ngx_http_voiceai_rest_pt       handler;
     void                          *data;
@@ -25,6 +27,7 @@ static ngx_int_t ngx_http_voiceai_rest_start(ngx_http_voiceai_rest_t *rest);
 static ngx_int_t ngx_http_voiceai_rest_result(void *data,
     ngx_http_voiceai_job_t *job, ngx_http_voiceai_result_t *res);
 static void ngx_http_voiceai_rest_again(ngx_event_t *ev);
+static void ngx_http_voiceai_rest_late(ngx_event_t *ev);
 static void ngx_http_voiceai_rest_done(ngx_http_voiceai_rest_t *rest,
     va_rc_t rc, va_rest_answer_t *answer);
 
@@ -49,6 +52,8 @@ ngx_http_voiceai_rest_send(ngx_http_voiceai_main_conf_t *vmcf,
     rest->timer.handler = ngx_http_voiceai_rest_again;
     rest->timer.data = &rest->dummy;
     rest->timer.log = ngx_cycle->log;
+    rest->alive = rest->timer;
+    rest->alive.handler = ngx_http_voiceai_rest_late;
 
     va_buf_init(&rest->url, VA_REST_URL_MAX);
     va_buf_init(&rest->body, VA_REST_BODY_MAX);
@@ -62,6 +67,8 @@ ngx_http_voiceai_rest_send(ngx_http_voiceai_main_conf_t *vmcf,
         ngx_http_voiceai_rest_cancel(rest);
         return NULL;
     }
+
+    ngx_add_timer(&rest->alive, NGX_HTTP_VOICEAI_REST_LIFE);
 
     return rest;
 }
@@ -181,6 +188,22 @@ ngx_http_voiceai_rest_again(ngx_event_t *ev)
 
 
 static void
+ngx_http_voiceai_rest_late(ngx_event_t *ev)
+{
+    va_rest_answer_t          answer;
+    ngx_http_voiceai_rest_t  *rest;
+
+    rest = (ngx_http_voiceai_rest_t *)
+           ((u_char *) ev - offsetof(ngx_http_voiceai_rest_t, alive));
+
+    ngx_memzero(&answer, sizeof(va_rest_answer_t));
+    ngx_memcpy(answer.message, "no answer", sizeof("no answer"));
+    answer.http = NGX_HTTP_GATEWAY_TIME_OUT;
+    ngx_http_voiceai_rest_done(rest, VA_FAILED, &answer);
+}
+
+
+static void
 ngx_http_voiceai_rest_done(ngx_http_voiceai_rest_t *rest, va_rc_t rc,
     va_rest_answer_t *answer)
 {
@@ -205,6 +228,10 @@ ngx_http_voiceai_rest_cancel(ngx_http_voiceai_rest_t *rest)
 
     if (rest->timer.timer_set) {
         ngx_del_timer(&rest->timer);
+    }
+
+    if (rest->alive.timer_set) {
+        ngx_del_timer(&rest->alive);
     }
 
     va_buf_free(&rest->url);

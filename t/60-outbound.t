@@ -396,6 +396,15 @@ cmp_ok(time - $begin, '<', 4, 'nor much later');
 is_deeply([map { $_->{status} } @{oracle('GET', 'requests')}], [429, 201], 'once');
 hook($status_url, $made->{json}{call_sid}, CallStatus => 'completed', SequenceNumber => 3);
 
+oracle('PUT', 'fault', { fault => 'slow', ms => 900, times => 1 });
+$waiting = send_request($port, 'POST /make-call', key => $key,
+    json => { to_number => '+15550100066' });
+sleep 0.2;
+$server->signal('HUP');
+$made = answer($waiting);
+is($made->{status}, 200, 'a reload while Twilio thinks');
+hook($status_url, $made->{json}{call_sid}, CallStatus => 'completed', SequenceNumber => 3);
+
 # A program that goes in the middle takes nothing down with it.
 oracle('PUT', 'fault', { fault => 'slow', ms => 500, times => 1 });
 close send_request($port, 'POST /make-call', key => $key,

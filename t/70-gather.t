@@ -236,6 +236,18 @@ is(session($call)->{state}, 'ended', 'and it is over');
 is(says($call, SpeechResult => 'fail goodbye'), "Say Goodbye.\nHangup\n",
     'a model that fails at the goodbye');
 
+# A reload while the model thinks: the worker that asked stays for its answer.
+($call) = begins();
+($text) = hook('/voice/process-speech', $call, SpeechResult => 'slow 1200 on');
+$server->signal('HUP');
+$server->wait_log(qr/gracefully shutting down/);
+undef $last;
+for my $n (1 .. 6) {
+    last if $text !~ /wait=$n$/m;
+    ($text) = hook("/voice/process-speech?wait=$n", $call);
+}
+is($text, "$gather\n  Say You said: slow 1200 on\n", 'a reload takes no answer away');
+
 # A caller that goes while the model thinks.
 ($call) = begins();
 close send_request($port, 'POST /voice/process-speech',
