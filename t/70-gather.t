@@ -148,7 +148,7 @@ is_deeply($asked[1]{body}{messages}, [
 ], 'the model has it all');
 
 like(says($call, Digits => '42#', SpeechResult => ''), qr/^  Say You said: 42#$/m, 'digits');
-like(says($call, SpeechResult => 'odd'), qr/^  Say You said|^  Say a < b & "c"/m,
+like(says($call, SpeechResult => 'odd'), qr/^  Say a < b & "c"/m,
     'characters that XML makes difficult');
 my $odd = "\x{1F600} <b>&amp; \"it's\" ]]>";
 utf8::encode(my $odd_bytes = $odd);
