@@ -3,28 +3,20 @@
 #include "va_stt.h"
 
 #define LOOK 1024
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
-/* Questions that "yes" or "no" answers, as they begin or end. */
+/* What "yes" or "no" answers, wherever it stands in a question. */
 static const char *const closed[] = {
-    "is that right",
-    "is that correct",
-    "is this right",
-    "is this correct",
-    "is that all",
-    "is that okay",
-    "yes or no",
-    "shall i ",
-    "would you like to ",
-    "do you want ",
-    "are you sure",
-    "can i ",
-    "may i ",
-    "do you have ",
-    "are you still there",
-    "should i ",
-    "do you need ",
-    "did you ",
-    "is there anything",
+    "is that right",       "is that correct",    "is this right",
+    "is this correct",     "is that all",        "is that okay",
+    "yes or no",           "would you like to ", "do you want ",
+    "are you sure",        "is there anything",  "are you still there",
+    "anything else i can",
+};
+
+/* The same where it begins the question. */
+static const char *const closing[] = {
+    "shall ", "should ", "can i ", "may i ", "do you ", "did you ", "is it ",
 };
 
 /* Copies the last question of a text in lower case; false without one. */
@@ -42,6 +34,9 @@ static bool last_question(char *out, size_t cap, va_str_t said)
     while (begin > 0 && strchr(".!?\n", said.data[begin - 1]) == NULL) {
         begin--;
     }
+    while (said.data[begin] == ' ') {
+        begin++;
+    }
     for (i = begin; i < end && n < cap - 1; i++) {
         out[n++] = said.data[i] >= 'A' && said.data[i] <= 'Z'
                        ? (char)(said.data[i] - 'A' + 'a')
@@ -56,11 +51,17 @@ const char *va_stt_state(va_str_t said_last)
     char question[LOOK];
     size_t i;
 
-    if (last_question(question, sizeof(question), said_last)) {
-        for (i = 0; i < sizeof(closed) / sizeof(closed[0]); i++) {
-            if (strstr(question, closed[i]) != NULL) {
-                return "confirm";
-            }
+    if (!last_question(question, sizeof(question), said_last)) {
+        return "open";
+    }
+    for (i = 0; i < COUNT(closed); i++) {
+        if (strstr(question, closed[i]) != NULL) {
+            return "confirm";
+        }
+    }
+    for (i = 0; i < COUNT(closing); i++) {
+        if (strncmp(question, closing[i], strlen(closing[i])) == 0) {
+            return "confirm";
         }
     }
     return "open";

@@ -19,7 +19,7 @@
  * pauses.  REJECT divides the two, MARGIN is the distance over which trust
  * grows, and PAUSE is what true pauses reach.
  */
-#define REJECT (-47.0F)
+#define REJECT (-48.0F)
 #define MARGIN 5.0F
 #define PAUSE (-20.0F)
 

@@ -178,8 +178,8 @@ int main(int argc, char **argv)
     p.app.max_body = p.options.max_body;
     /* Before any thread, so that all of them leave signals to this one. */
     block(&ends);
-    ok = start_speaking(&p) && start_hearing(&p) && start_serving(&p) &&
-         write_pidfile(p.options.pidfile);
+    ok = start_speaking(&p) && start_hearing(&p) &&
+         write_pidfile(p.options.pidfile) && start_serving(&p);
     if (ok) {
         sigwait(&ends, &got);
     }
