@@ -18,6 +18,8 @@ typedef struct {
     va_lexicon_t *lexicon;
     va_stt_t *decoders[VA_WORK_THREADS];
     va_serve_t *serves[VA_OPTIONS_LISTEN];
+    char names[VA_OPTIONS_LISTEN][VA_LISTEN_NAME];
+    bool pidfile; /* written by us */
 } program_t;
 
 static bool fail(const char *what, const char *why)
@@ -79,13 +81,13 @@ static bool start_speaking(program_t *p)
 static bool start_serving(program_t *p)
 {
     const va_options_t *o = &p->options;
-    char name[VA_LISTEN_NAME];
     size_t i;
     int fd;
 
     for (i = 0; i < o->listen_count; i++) {
-        fd = o->is_unix[i] ? va_listen_unix(o->listen[i], o->socket_mode)
-                           : va_listen_tcp(o->listen[i], o->remote, name);
+        fd = o->is_unix[i]
+                 ? va_listen_unix(o->listen[i], o->socket_mode)
+                 : va_listen_tcp(o->listen[i], o->remote, p->names[i]);
         if (fd < 0) {
             return fail(o->listen[i],
                         errno == EPERM && !o->is_unix[i]
@@ -96,24 +98,33 @@ static bool start_serving(program_t *p)
         if (p->serves[i] == NULL) {
             return fail(o->listen[i], "the server cannot start");
         }
-        if (o->is_unix[i]) {
-            printf("voiceai-local: ready on unix:%s\n", o->listen[i]);
-        } else {
-            printf("voiceai-local: ready on %s\n", name);
-        }
     }
-    fflush(stdout);
     return true;
 }
 
-static bool write_pidfile(const char *file)
+static void announce(const program_t *p)
 {
+    const va_options_t *o = &p->options;
+    size_t i;
+
+    for (i = 0; i < o->listen_count; i++) {
+        printf("voiceai-local: ready on %s%s\n", o->is_unix[i] ? "unix:" : "",
+               o->is_unix[i] ? o->listen[i] : p->names[i]);
+    }
+    fflush(stdout);
+}
+
+/* Only once the sockets are ours: it may be the file of one that runs. */
+static bool write_pidfile(program_t *p)
+{
+    const char *file = p->options.pidfile;
     FILE *f = file != NULL ? fopen(file, "we") : NULL;
     bool ok;
 
     if (file == NULL) {
         return true;
     }
+    p->pidfile = f != NULL;
     ok = f != NULL && fprintf(f, "%ld\n", (long)getpid()) > 0;
     if (f != NULL) {
         ok = fclose(f) == 0 && ok;
@@ -145,7 +156,7 @@ static void stop(program_t *p)
         va_stt_free(p->decoders[i]);
     }
     va_lexicon_free(p->lexicon);
-    if (o->pidfile != NULL) {
+    if (p->pidfile) {
         unlink(o->pidfile);
     }
 }
@@ -178,9 +189,10 @@ int main(int argc, char **argv)
     p.app.max_body = p.options.max_body;
     /* Before any thread, so that all of them leave signals to this one. */
     block(&ends);
-    ok = start_speaking(&p) && start_hearing(&p) &&
-         write_pidfile(p.options.pidfile) && start_serving(&p);
+    ok = start_speaking(&p) && start_hearing(&p) && start_serving(&p) &&
+         write_pidfile(&p);
     if (ok) {
+        announce(&p);
         sigwait(&ends, &got);
     }
     stop(&p);
