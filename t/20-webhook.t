@@ -62,7 +62,7 @@ sub chunked
 log_level('info');
 repeat_each(2);
 no_shuffle();
-plan tests => repeat_each() * 468 + 3;
+plan tests => repeat_each() * 466 + 3;
 run_tests();
 
 __DATA__
@@ -350,15 +350,7 @@ Content-Type: application/x-www-form-urlencoded-not
 --- response_body
 {"error":"the body is not application/x-www-form-urlencoded"}
 
-=== TEST 31: a type that is none
---- http_config eval: $::zone
---- config eval: $::open
---- form: CallSid=CA1
---- more_headers
-Content-Type: text/plain
---- error_code: 400
-
-=== TEST 32: no type
+=== TEST 31: no type
 --- http_config eval: $::zone
 --- config eval: $::open
 --- request
@@ -366,7 +358,7 @@ POST /voice/incoming
 CallSid=CA1
 --- error_code: 400
 
-=== TEST 33: other methods
+=== TEST 32: other methods
 --- http_config eval: $::zone
 --- config eval: $::open
 --- request eval
@@ -377,7 +369,7 @@ CallSid=CA1
 ["Allow: GET, POST", "Allow: GET, POST", "Allow: GET, POST",
  "Allow: GET, POST"]
 
-=== TEST 34: a body of just the size that is taken
+=== TEST 33: a body of just the size that is taken
 --- http_config eval: $::zone
 --- config eval: $::open
 --- form eval: main::form_of(65536)
@@ -385,7 +377,7 @@ CallSid=CA1
 --- no_error_log
 [error]
 
-=== TEST 35: a body of a byte more, declared
+=== TEST 34: a body of a byte more, declared
 --- http_config eval: $::zone
 --- config eval: $::open
 --- form eval: main::form_of(65537)
@@ -393,7 +385,7 @@ CallSid=CA1
 --- response_body
 {"error":"the body is too large"}
 
-=== TEST 36: the same, chunked
+=== TEST 35: the same, chunked
 --- http_config eval: $::zone
 --- config eval: $::open
 --- raw_request eval: main::chunked(main::form_of(65537))
@@ -403,7 +395,7 @@ CallSid=CA1
 --- no_error_log
 [error]
 
-=== TEST 37: a body of the greatest size, chunked
+=== TEST 36: a body of the greatest size, chunked
 --- http_config eval: $::zone
 --- config eval: $::open
 --- raw_request eval: main::chunked(main::form_of(65536))
@@ -411,7 +403,7 @@ CallSid=CA1
 --- no_error_log
 [error]
 
-=== TEST 38: a body that nginx keeps in a file
+=== TEST 37: a body that nginx keeps in a file
 --- http_config eval: $::zone
 --- config eval: "$::closed client_body_buffer_size 1k;"
 --- form eval: main::form_of(30000)
@@ -420,7 +412,7 @@ CallSid=CA1
 --- no_error_log
 [error]
 
-=== TEST 39: a body in packets
+=== TEST 38: a body in packets
 --- http_config eval: $::zone
 --- config eval: $::closed
 --- request eval
@@ -434,7 +426,7 @@ $::form_type . 'X-Twilio-Signature: '
                               'CallSid=CA1&From=%2B1') . "\n"
 --- twiml eval: $::connect
 
-=== TEST 40: chunks in packets
+=== TEST 39: chunks in packets
 --- http_config eval: $::zone
 --- config eval: $::open
 --- raw_request eval
@@ -445,7 +437,7 @@ $::form_type . 'X-Twilio-Signature: '
 --- raw_request_middle_delay: 0.05
 --- twiml eval: $::connect
 
-=== TEST 41: a client that goes in the middle of its body
+=== TEST 40: a client that goes in the middle of its body
 --- http_config eval: $::zone
 --- config eval: $::open
 --- raw_request eval
@@ -455,7 +447,7 @@ $::form_type . 'X-Twilio-Signature: '
 --- shutdown: 1
 --- ignore_response
 
-=== TEST 42: an empty body
+=== TEST 41: an empty body
 --- http_config eval: $::zone
 --- config eval: $::open
 --- form:
@@ -463,7 +455,7 @@ $::form_type . 'X-Twilio-Signature: '
 --- response_body
 {"error":"CallSid is missing"}
 
-=== TEST 43: no CallSid
+=== TEST 42: no CallSid
 --- http_config eval: $::zone
 --- config eval: $::open
 --- form: From=%2B15550100001&callsid=CA1
@@ -473,7 +465,7 @@ Content-Type: application/json
 --- response_body
 {"error":"CallSid is missing"}
 
-=== TEST 44: no CallSid in the query, one in a GET's body
+=== TEST 43: no CallSid in the query, one in a GET's body
 --- http_config eval: $::zone
 --- config eval: $::open
 --- request
@@ -483,13 +475,13 @@ CallSid=CA1
 --- response_body
 {"error":"CallSid is missing"}
 
-=== TEST 45: the longest CallSid
+=== TEST 44: the longest CallSid
 --- http_config eval: $::zone
 --- config eval: $::open
 --- form eval: 'CallSid=' . 'C' x 128
 --- twiml eval: $::connect
 
-=== TEST 46: a CallSid that is too long
+=== TEST 45: a CallSid that is too long
 --- http_config eval: $::zone
 --- config eval: $::open
 --- form eval: 'CallSid=' . 'C' x 129
@@ -497,58 +489,44 @@ CallSid=CA1
 --- response_body
 {"error":"CallSid is too long"}
 
-=== TEST 47: a per cent sign without its digits
+=== TEST 46: per cent signs without their digits, and a null byte
 --- http_config eval: $::zone
 --- config eval: $::open
---- form: CallSid=CA1&From=%2
---- error_code: 400
---- response_body
-{"error":"the form is malformed"}
+--- request eval
+[map { "GET /voice/incoming?CallSid=CA1$_" } '&From=%2', '&From=%zz', '%00']
+--- error_code eval: [400, 400, 400]
+--- response_body eval: [('{"error":"the form is malformed"}' . "\n") x 3]
 
-=== TEST 48: the same in a query
+=== TEST 47: too many fields
 --- http_config eval: $::zone
 --- config eval: $::open
---- url: /voice/incoming?CallSid=CA1&From=%zz
---- error_code: 400
---- response_body
-{"error":"the form is malformed"}
-
-=== TEST 49: a null byte
---- http_config eval: $::zone
---- config eval: $::open
---- form: CallSid=CA1%00
---- error_code: 400
-
-=== TEST 50: too many fields
---- http_config eval: $::zone
---- config eval: $::open
---- form eval: join '&', 'CallSid=CA1', map { "a$_=" } 1 .. 256
+--- form eval: CORE::join '&', 'CallSid=CA1', map { "a$_=" } 1 .. 256
 --- error_code: 400
 --- response_body
 {"error":"the form has too many fields"}
 
-=== TEST 51: values over their room are cut
+=== TEST 48: values over their room are cut
 --- http_config eval: $::zone
 --- config eval: "$::open voiceai_parameter from \$voiceai_from;"
 --- form eval: 'CallSid=CA1&From=' . 'f' x 1000
 --- twiml eval
 $::connect =~ s/(T1\n)/"$1    Parameter name=from value=" . 'f' x 128 . "\n"/er
 
-=== TEST 52: parameters twice, unknown ones, empty ones, signed
+=== TEST 49: parameters twice, unknown ones, empty ones, signed
 --- http_config eval: $::zone
 --- config eval: $::closed
 --- form: CallSid=CA1&a=2&a=1&a=2&Zz=&%C3%A9=%F0%9F%98%80&b+c=d%26e&=&x
 --- signed eval: "$::host/voice/incoming"
 --- twiml eval: $::connect
 
-=== TEST 53: a call is known by its first CallSid
+=== TEST 50: a call is known by its first CallSid
 --- http_config eval: $::zone
 --- config eval: "$::open voiceai_parameter sid \$voiceai_call_sid;"
 --- form: CallSid=CA1&CallSid=CA2
 --- twiml eval
 $::connect =~ s/(T1\n)/$1    Parameter name=sid value=CA1\n/r
 
-=== TEST 54: parameters that XML makes difficult
+=== TEST 51: parameters that XML makes difficult
 --- http_config eval: $::zone
 --- config eval
 "$::open voiceai_parameter from \$voiceai_from;
@@ -559,7 +537,7 @@ $::connect =~ s{(T1\n)}{$1
     . "    Parameter name=from value=a\"b'&amp;<c>\\x0a\\x09\xf0\x9f\x98\x80.\n"
     . "    Parameter name=fixed value=it's <1> & \"2\"\n"}er
 
-=== TEST 55: a parameter over Twilio's limit
+=== TEST 52: a parameter over Twilio's limit
 --- http_config eval: $::zone
 --- config eval: "$::open voiceai_parameter long \$arg_long;"
 --- url eval: '/voice/incoming?CallSid=CA1&long=' . 'y' x 600
@@ -570,7 +548,7 @@ $::connect =~ s/(T1\n)/"$1    Parameter name=long value=" . 'y' x 495 . "\n"/er
 --- error_log
 parameter "long" was cut to Twilio's limit
 
-=== TEST 56: parameters of a location replace those above
+=== TEST 53: parameters of a location replace those above
 --- http_config eval: $::zone
 --- config eval
 "voiceai_public_url $::host; voiceai_signature off; voiceai_parameter a 1;
@@ -581,13 +559,13 @@ parameter "long" was cut to Twilio's limit
 [$::connect =~ s/(T1\n)/$1    Parameter name=b value=2\n/r,
  $::connect =~ s/T1\n/T2\n    Parameter name=a value=1\n/r]
 
-=== TEST 57: the greeting is not said by Twilio where there is a voice
+=== TEST 54: the greeting is not said by Twilio where there is a voice
 --- http_config eval: $::zone
 --- config eval: "$::open voiceai_greeting Hello;"
 --- form: CallSid=CA1
 --- twiml eval: $::connect
 
-=== TEST 58: the greeting where there is none
+=== TEST 55: the greeting where there is none
 --- http_config eval: $::zone
 --- config eval
 "$::open voiceai_tts off; voiceai_greeting 'Hello <you> & you';
@@ -596,7 +574,7 @@ parameter "long" was cut to Twilio's limit
 --- twiml eval
 "Say language=en-GB voice=Polly.Amy Hello <you> & you\n$::connect"
 
-=== TEST 59: a greeting by the number that was dialled
+=== TEST 56: a greeting by the number that was dialled
 --- http_config eval
 $::zone . <<'END';
 map $voiceai_to $greeting {
@@ -612,19 +590,19 @@ END
 ["Say Bakery, hello Ann.\n$::connect",
  "Say Hello.\n$::connect" =~ s/T1/T2/r]
 
-=== TEST 60: a greeting that is longer than Twilio says
+=== TEST 57: a greeting that is longer than Twilio says
 --- http_config eval: $::zone
 --- config eval: "$::open voiceai_tts off; voiceai_greeting \$arg_g\$arg_g;"
 --- url eval: '/voice/incoming?CallSid=CA1&g=' . 'x' x 3000
 --- twiml eval: 'Say ' . 'x' x 3000 . "\n$::connect"
 
-=== TEST 61: an empty greeting says nothing
+=== TEST 58: an empty greeting says nothing
 --- http_config eval: $::zone
 --- config eval: "$::open voiceai_tts off; voiceai_greeting \$arg_none;"
 --- form: CallSid=CA1
 --- twiml eval: $::connect
 
-=== TEST 62: locations of other names
+=== TEST 59: locations of other names
 --- http_config eval: $::zone
 --- config eval
 "voiceai_public_url $::host; voiceai_signature off;
@@ -638,25 +616,25 @@ Connect
     Parameter name=token value=T1
 Redirect https://voice.example.com/go/on
 
-=== TEST 63: a location that would serve everything does not swallow a call
+=== TEST 60: a location that would serve everything does not swallow a call
 --- http_config eval: $::zone
 --- config eval: "$::open location /voice { stub_status; }"
 --- request eval: ["GET /voice/incoming?CallSid=CA1", "GET /voice/other"]
 --- response_body_like eval: ['<Stream', 'Active connections']
 
-=== TEST 64: an exact location with a handler of its own wins
+=== TEST 61: an exact location with a handler of its own wins
 --- http_config eval: $::zone
 --- config eval: "$::open location = / { stub_status; }"
 --- request eval: ["GET /", "GET /voice/incoming?CallSid=CA1"]
 --- response_body_like eval: ['Active connections', '<Stream']
 
-=== TEST 65: what a location returns comes first
+=== TEST 62: what a location returns comes first
 --- http_config eval: $::zone
 --- config eval: "$::open location /voice { return 410; }"
 --- request eval: ["GET /voice/incoming?CallSid=CA1", "GET /"]
 --- error_code eval: [410, 200]
 
-=== TEST 66: access rules of the location apply
+=== TEST 63: access rules of the location apply
 --- http_config eval: $::zone
 --- config eval: "$::open location /voice { deny all; }"
 --- request eval: ["GET /voice/incoming?CallSid=CA1", "GET /"]
@@ -664,7 +642,7 @@ Redirect https://voice.example.com/go/on
 --- no_error_log
 [crit]
 
-=== TEST 67: a server without it
+=== TEST 64: a server without it
 --- http_config eval: "$::zone $::open"
 --- config
 voiceai off;
@@ -673,7 +651,7 @@ voiceai off;
 --- no_error_log
 [alert]
 
-=== TEST 68: a webhook that is repeated keeps its token
+=== TEST 65: a webhook that is repeated keeps its token
 --- http_config eval: $::zone
 --- config eval: $::open
 --- request eval
@@ -681,14 +659,14 @@ voiceai off;
  "GET /voice/incoming?CallSid=CA1"]
 --- twiml eval: [$::connect, $::connect =~ s/T1/T2/r, $::connect]
 
-=== TEST 69: calls that differ in a byte are different calls
+=== TEST 66: calls that differ in a byte are different calls
 --- http_config eval: $::zone
 --- config eval: $::open
 --- request eval
 [map { "GET /voice/incoming?CallSid=$_" } 'CA1', 'CA', 'ca1', 'CA1 ' =~ s/ /+/r]
 --- twiml eval: [map { $::connect =~ s/T1/T$_/r } 1 .. 4]
 
-=== TEST 70: a zone that is full
+=== TEST 67: a zone that is full
 --- http_config
 voiceai_zone calls 32k;
 --- config eval: $::open
@@ -703,7 +681,7 @@ call CA12 refused, zone "calls" is full
 [error]
 ngx_slab_alloc
 
-=== TEST 71: what comes after a call that nobody knows
+=== TEST 68: what comes after a call that nobody knows
 --- http_config eval: $::zone
 --- config eval: $::closed
 --- url: /voice/continue
@@ -711,7 +689,7 @@ ngx_slab_alloc
 --- signed eval: "$::host/voice/continue"
 --- twiml: Hangup
 
-=== TEST 72: it is signed too
+=== TEST 69: it is signed too
 --- http_config eval: $::zone
 --- config eval: $::closed
 --- url: /voice/continue
@@ -719,7 +697,7 @@ ngx_slab_alloc
 --- signed eval: "$::host/voice/incoming"
 --- error_code: 403
 
-=== TEST 73: and names its call
+=== TEST 70: and names its call
 --- http_config eval: $::zone
 --- config eval: $::open
 --- url: /voice/continue
@@ -728,7 +706,7 @@ ngx_slab_alloc
 --- response_body
 {"error":"CallSid is missing"}
 
-=== TEST 74: what comes after a call whose stream never came
+=== TEST 71: what comes after a call whose stream never came
 --- http_config eval: $::zone
 --- config eval: $::open
 --- pipelined_requests eval
@@ -737,7 +715,7 @@ ngx_slab_alloc
 --- whole_log
 voiceai: call CA1 connected again
 
-=== TEST 75: two servers
+=== TEST 72: two servers
 --- http_config eval
 "$::zone voiceai_zone others 1m; server {
     listen \$TEST_NGINX_SERVER_PORT; server_name other.example.com;
@@ -746,7 +724,7 @@ voiceai: call CA1 connected again
 }"
 --- config eval: $::open
 --- raw_request eval
-join '', map { "GET $_ HTTP/1.1\r\nHost: other.example.com\r\n"
+CORE::join '', map { "GET $_ HTTP/1.1\r\nHost: other.example.com\r\n"
     . "Connection: close\r\n\r\n" } '/voice/incoming?CallSid=CA1'
 --- twiml
 Connect
@@ -754,7 +732,7 @@ Connect
     Parameter name=token value=T1
 Redirect https://other.example.com/voice/continue
 
-=== TEST 76: requests on one connection
+=== TEST 73: requests on one connection
 --- http_config eval: $::zone
 --- config eval: $::open
 --- pipelined_requests eval
@@ -769,7 +747,7 @@ Redirect https://other.example.com/voice/continue
 ['<Stream', 'CallSid is missing', 'use GET or POST', 'too large', '"status"',
  'CallSid is missing', 'use GET', '<Stream']
 
-=== TEST 77: variables of a webhook in the access log
+=== TEST 74: variables of a webhook in the access log
 --- http_config eval
 $::zone . q(log_format call '[$voiceai_call_sid] [$voiceai_account_sid] '
     '[$voiceai_from] [$voiceai_to] [$voiceai_direction] [$voiceai_stream_sid] '
@@ -780,7 +758,7 @@ $::zone . q(log_format call '[$voiceai_call_sid] [$voiceai_account_sid] '
 --- access_log
 [CA1] [AC1] [+1] [+2] [inbound] [] [-] [0] [0.000] []
 
-=== TEST 78: the variables elsewhere
+=== TEST 75: the variables elsewhere
 --- http_config eval: $::zone
 --- config eval
 "$::open location = /t { return 200 '[\$voiceai_call_sid][\$voiceai_turns]"
@@ -789,7 +767,7 @@ $::zone . q(log_format call '[$voiceai_call_sid] [$voiceai_account_sid] '
 --- response_body
 [][][][]
 
-=== TEST 79: no key or signature in the log
+=== TEST 76: no key or signature in the log
 --- http_config eval: $::zone
 --- config eval
 "voiceai on; voiceai_public_url $::host;
@@ -804,7 +782,7 @@ secret-of-the-call
 AAAAAAAAAAAAAAAAAAAAAAAAAAA=
 [error]
 
-=== TEST 80: a subrequest cannot become a media socket
+=== TEST 77: a subrequest cannot become a media socket
 --- http_config eval: $::zone
 --- config eval
 "$::open location = /t { auth_request /media; return 200; }
