@@ -196,17 +196,30 @@ static void busy(va_request_t *r)
                      "all engines are busy and the queue is full");
 }
 
+/* Gives the request to a worker in that state.  Locked. */
+static bool hand_over(va_request_t *r, va_work_t *work,
+                      va_request_state_t state)
+{
+    r->state = state;
+    r->refs++;
+    if (va_work_add(work, r) == VA_OK) {
+        return true;
+    }
+    r->refs--;
+    r->state = VA_REQ_OPEN;
+    return false;
+}
+
 void va_request_defer(va_request_t *r, va_work_t *work)
 {
     bool taken;
 
     /* The worker may be done at once; it waits for the lock to tell. */
     pthread_mutex_lock(&r->lock);
-    taken = va_work_add(work, r) == VA_OK;
+    taken = hand_over(r, work, VA_REQ_WAITING);
     if (taken) {
-        r->refs++;
-        r->state = VA_REQ_WAITING;
         r->asleep = true;
+        r->deferred = true;
         MHD_suspend_connection(r->conn);
     }
     pthread_mutex_unlock(&r->lock);
@@ -238,14 +251,10 @@ void va_request_stream(va_request_t *r, va_work_t *work, const char *type)
     bool taken;
 
     pthread_mutex_lock(&r->lock);
-    taken = va_work_add(work, r) == VA_OK;
-    if (taken) {
-        r->refs++;
-        r->state = VA_REQ_STREAM;
-        r->status = 200;
-        r->type = type;
-        r->answer.max = VA_STREAM_MAX;
-    }
+    r->status = 200;
+    r->type = type;
+    r->answer.max = VA_STREAM_MAX;
+    taken = hand_over(r, work, VA_REQ_STREAM);
     pthread_mutex_unlock(&r->lock);
     if (!taken) {
         busy(r);

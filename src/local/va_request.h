@@ -61,6 +61,10 @@ struct va_request {
     struct MHD_PostProcessor *form;
     bool form_bad;
     size_t received;
+
+    /* Only the thread of the connection looks at these. */
+    bool finished; /* the body was handled */
+    bool deferred; /* and a worker answers */
     va_buf_t file;
     va_buf_t model;
     va_buf_t prompt;

@@ -214,11 +214,14 @@ static enum MHD_Result on_request(void *app, struct MHD_Connection *conn,
     if (*n != 0) {
         return take_body(r, data, n);
     }
-    if (r->state == VA_REQ_OPEN) {
+    if (!r->finished) {
+        r->finished = true;
         finish(r);
+        if (r->deferred) {
+            return MHD_YES; /* to come here again when the worker is done */
+        }
     }
-    /* Asleep the connection comes here again when the worker is done. */
-    return r->state == VA_REQ_WAITING ? MHD_YES : va_request_send(r);
+    return va_request_send(r);
 }
 
 static void on_completed(void *app, struct MHD_Connection *conn, void **ctx,

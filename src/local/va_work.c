@@ -124,13 +124,10 @@ size_t va_work_waiting(va_work_t *w)
     return n;
 }
 
-void va_work_free(va_work_t *w)
+void va_work_end(va_work_t *w)
 {
     size_t i;
 
-    if (w == NULL) {
-        return;
-    }
     pthread_mutex_lock(&w->lock);
     w->ending = true;
     pthread_cond_broadcast(&w->more);
@@ -138,9 +135,22 @@ void va_work_free(va_work_t *w)
     for (i = 0; i < w->threads; i++) {
         pthread_join(w->worker[i].thread, NULL);
     }
+    w->threads = 0;
+    /* Nobody takes a job any more, and nobody can add one. */
     for (i = 0; i < w->count; i++) {
         w->drop(w->jobs[(w->first + i) % w->cap]);
     }
+    pthread_mutex_lock(&w->lock);
+    w->count = 0;
+    pthread_mutex_unlock(&w->lock);
+}
+
+void va_work_free(va_work_t *w)
+{
+    if (w == NULL) {
+        return;
+    }
+    va_work_end(w);
     pthread_cond_destroy(&w->more);
     pthread_mutex_destroy(&w->lock);
     free(w->jobs);

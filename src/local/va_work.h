@@ -34,9 +34,12 @@ va_rc_t va_work_add(va_work_t *w, void *job);
 size_t va_work_waiting(va_work_t *w);
 
 /*
- * Drops the jobs that wait, lets those that run come to their end, ends the
- * threads and frees w.
+ * Drops the jobs that wait, lets those that run come to their end, and ends
+ * the threads.  From then on no job is taken.
  */
+void va_work_end(va_work_t *w);
+
+/* Ends w, if that was not done, and frees it. */
 void va_work_free(va_work_t *w);
 
 VA_END_DECLS

@@ -132,7 +132,10 @@ static bool write_pidfile(program_t *p)
     return ok || fail(file, strerror(errno));
 }
 
-/* The workers end before the servers: none may wake a closed connection. */
+/*
+ * The threads end before the servers do, which may not be stopped while a
+ * connection sleeps; the queues go last, since a server may still look at them.
+ */
 static void stop(program_t *p)
 {
     const va_options_t *o = &p->options;
@@ -147,11 +150,17 @@ static void stop(program_t *p)
             }
         }
     }
-    va_work_free(p->app.hearing);
-    va_work_free(p->app.speaking);
+    if (p->app.hearing != NULL) {
+        va_work_end(p->app.hearing);
+    }
+    if (p->app.speaking != NULL) {
+        va_work_end(p->app.speaking);
+    }
     for (i = 0; i < o->listen_count; i++) {
         va_serve_stop(p->serves[i]);
     }
+    va_work_free(p->app.hearing);
+    va_work_free(p->app.speaking);
     for (i = 0; i < o->decoders; i++) {
         va_stt_free(p->decoders[i]);
     }
