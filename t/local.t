@@ -557,9 +557,9 @@ like($full->{head}, qr/^Retry-After: 1\r$/m, 'and when to come again');
 is(talk('hello')->{status}, 200, 'thinking goes on');
 is(hear(substr($yes, 0))->{json}{text}, 'yes', 'hearing goes on');
 # who asks before sending reads the refusal, whatever the connection does
-my $long = spew("$dir/long.wav", wav("\xff" x 250000));
+my $over = spew("$dir/over.wav", wav("\xff" x 250000));
 is_error(curl('-H', 'Expect: 100-continue', '-F',
-    "file=\@$long;type=audio/wav", '/v1/audio/transcriptions'),
+    "file=\@$over;type=audio/wav", '/v1/audio/transcriptions'),
     413, qr/200000/, '--max-body');
 close $_ for @lazy;
 $after = undef;
