@@ -166,6 +166,16 @@ extern ngx_module_t  ngx_http_voiceai_module;
 VA_BEGIN_DECLS
 
 
+/* ngx_http_voiceai_directives.c */
+extern ngx_command_t  ngx_http_voiceai_commands[];
+
+void *ngx_http_voiceai_create_srv_conf(ngx_conf_t *cf);
+char *ngx_http_voiceai_merge_srv_conf(ngx_conf_t *cf, void *parent,
+    void *child);
+void *ngx_http_voiceai_create_loc_conf(ngx_conf_t *cf);
+char *ngx_http_voiceai_merge_loc_conf(ngx_conf_t *cf, void *parent,
+    void *child);
+
 /* ngx_http_voiceai_conf.c */
 char *ngx_http_voiceai_secret_slot(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
