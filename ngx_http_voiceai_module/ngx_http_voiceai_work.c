@@ -432,6 +432,9 @@ ngx_http_voiceai_work_result(void *data, ngx_http_voiceai_job_t *job,
         ngx_http_voiceai_work_free(work);
         va_call_failed(call->core, request, ngx_current_msec);
         break;
+
+    default:
+        return NGX_OK;
     }
 
     ngx_http_voiceai_call_after(call);
