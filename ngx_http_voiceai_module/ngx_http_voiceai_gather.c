@@ -13,6 +13,7 @@
 #include "ngx_http_voiceai_module.h"
 
 #include "../src/dialog/va_responder.h"
+#include "../src/dialog/va_tools.h"
 #include "../src/twilio/va_twiml.h"
 
 
@@ -341,6 +342,7 @@ ngx_http_voiceai_speech_ask(ngx_http_request_t *r)
                         (--n) * sizeof(va_ai_message_t));
         }
 
+        ngx_memzero(&messages[n], sizeof(va_ai_message_t));
         messages[n].role = (*p == 'U') ? VA_ROLE_USER : VA_ROLE_ASSISTANT;
         messages[n++].text = va_str((char *) p + 2);
     }
@@ -374,6 +376,8 @@ ngx_http_voiceai_speech_ask(ngx_http_request_t *r)
     input.prompt = ngx_http_voiceai_view(&prompt);
     input.messages = messages;
     input.message_count = n;
+    input.tools = &va_tool_hang_up;
+    input.tool_count = 1;
     input.call_sid.data = (char *) rec->sid;
     input.call_sid.len = rec->sid_len;
 
@@ -474,8 +478,13 @@ ngx_http_voiceai_speech_result(void *data, ngx_http_voiceai_job_t *job,
 
         return NGX_OK;
 
-    case NGX_HTTP_VOICEAI_RESULT_HANGUP:
-        t->hangup = 1;
+    case NGX_HTTP_VOICEAI_RESULT_TOOL:
+
+        if (va_str_eq(ngx_http_voiceai_view(&res->name),
+                      va_tool_hang_up.name)) {
+            t->hangup = 1;
+        }
+
         return NGX_OK;
 
     case NGX_HTTP_VOICEAI_RESULT_DONE:

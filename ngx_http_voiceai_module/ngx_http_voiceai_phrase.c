@@ -43,8 +43,9 @@ void
 ngx_http_voiceai_phrase_key(va_buf_t *key,
     ngx_http_voiceai_provider_t *provider, va_ai_input_t *input)
 {
-    ngx_uint_t  i;
-    va_str_t    parts[] = {
+    ngx_uint_t     i;
+    ngx_keyval_t  *param;
+    va_str_t       parts[] = {
         ngx_http_voiceai_view(&provider->kind),
         ngx_http_voiceai_view(&provider->url),
         ngx_http_voiceai_view(&provider->socket),
@@ -60,6 +61,15 @@ ngx_http_voiceai_phrase_key(va_buf_t *key,
 
     for (i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
         va_buf_str(key, parts[i]);
+        va_buf_append(key, "\0", 1);
+    }
+
+    param = provider->params ? provider->params->elts : NULL;
+
+    for (i = 0; param && i < provider->params->nelts; i++) {
+        va_buf_append(key, param[i].key.data, param[i].key.len);
+        va_buf_append(key, "\0", 1);
+        va_buf_append(key, param[i].value.data, param[i].value.len);
         va_buf_append(key, "\0", 1);
     }
 }

@@ -19,8 +19,7 @@
 typedef enum {
     NGX_HTTP_VOICEAI_RESULT_TEXT = 0,
     NGX_HTTP_VOICEAI_RESULT_AUDIO,
-    NGX_HTTP_VOICEAI_RESULT_HANGUP,
-    NGX_HTTP_VOICEAI_RESULT_TOOL,        /* data: arguments, as JSON */
+    NGX_HTTP_VOICEAI_RESULT_TOOL,        /* data: arguments, JSON mostly */
 
     /* of a streaming recogniser, which has TEXT as well */
     NGX_HTTP_VOICEAI_RESULT_PARTIAL,     /* of a turn which goes on */

@@ -250,6 +250,10 @@ ngx_http_voiceai_transfer_request(ngx_http_voiceai_job_t *job)
         ngx_http_voiceai_set(CURLOPT_POSTFIELDS, request->body.data);
     }
 
+    if (request->method) {
+        ngx_http_voiceai_set(CURLOPT_CUSTOMREQUEST, request->method);
+    }
+
     return CURLE_OK;
 }
 

@@ -16,6 +16,7 @@ static va_str_t ngx_http_voiceai_copy_bytes(u_char **p, const void *data,
     size_t len);
 static va_str_t ngx_http_voiceai_copy_str(u_char **p, ngx_str_t *str);
 static va_str_t ngx_http_voiceai_copy_view(u_char **p, va_str_t *view);
+static void ngx_http_voiceai_copy_over(u_char **p, va_str_t *view);
 
 
 ngx_http_voiceai_job_t *
@@ -59,10 +60,14 @@ static size_t
 ngx_http_voiceai_job_size(ngx_http_voiceai_provider_t *provider,
     va_ai_input_t *input)
 {
-    size_t      size;
-    ngx_uint_t  i;
+    size_t         size;
+    ngx_uint_t     i;
+    ngx_keyval_t  *param;
 
     size = input->message_count * sizeof(va_ai_message_t)
+           + input->tool_count * sizeof(va_ai_tool_t)
+           + (provider->params ? provider->params->nelts : 0)
+             * sizeof(va_ai_param_t)
            + input->ulaw_len + 1
            + provider->kind.len + 1
            + provider->url.len + 1
@@ -80,7 +85,22 @@ ngx_http_voiceai_job_size(ngx_http_voiceai_provider_t *provider,
            + input->call_sid.len + 1;
 
     for (i = 0; i < input->message_count; i++) {
-        size += input->messages[i].text.len + 1;
+        size += input->messages[i].text.len + 1
+                + input->messages[i].tool_id.len + 1
+                + input->messages[i].tool_name.len + 1
+                + input->messages[i].tool_args.len + 1;
+    }
+
+    for (i = 0; i < input->tool_count; i++) {
+        size += input->tools[i].name.len + 1
+                + input->tools[i].description.len + 1
+                + input->tools[i].schema.len + 1;
+    }
+
+    param = provider->params ? provider->params->elts : NULL;
+
+    for (i = 0; param && i < provider->params->nelts; i++) {
+        size += param[i].key.len + 1 + param[i].value.len + 1;
     }
 
     return size;
@@ -92,19 +112,40 @@ ngx_http_voiceai_job_copy(ngx_http_voiceai_job_t *job,
     ngx_http_voiceai_provider_t *provider, va_ai_input_t *input)
 {
     u_char           *p;
-    va_str_t          ulaw, text;
-    ngx_uint_t        i;
+    va_str_t          ulaw;
+    ngx_uint_t        i, nparams;
+    ngx_keyval_t     *param;
+    va_ai_tool_t     *tools;
+    va_ai_param_t    *params;
     va_ai_message_t  *messages;
 
-    /* first, because it has to be aligned */
+    /* first, because they have to be aligned */
 
     messages = (va_ai_message_t *) job->copy;
-    p = (u_char *) (messages + input->message_count);
+    tools = (va_ai_tool_t *) (messages + input->message_count);
+    params = (va_ai_param_t *) (tools + input->tool_count);
+    nparams = provider->params ? provider->params->nelts : 0;
+    p = (u_char *) (params + nparams);
 
     for (i = 0; i < input->message_count; i++) {
-        text = input->messages[i].text;
-        messages[i].role = input->messages[i].role;
-        messages[i].text = ngx_http_voiceai_copy_view(&p, &text);
+        messages[i] = input->messages[i];
+        ngx_http_voiceai_copy_over(&p, &messages[i].text);
+        ngx_http_voiceai_copy_over(&p, &messages[i].tool_id);
+        ngx_http_voiceai_copy_over(&p, &messages[i].tool_name);
+        ngx_http_voiceai_copy_over(&p, &messages[i].tool_args);
+    }
+
+    for (i = 0; i < input->tool_count; i++) {
+        tools[i] = input->tools[i];
+        ngx_http_voiceai_copy_over(&p, &tools[i].name);
+        ngx_http_voiceai_copy_over(&p, &tools[i].description);
+        ngx_http_voiceai_copy_over(&p, &tools[i].schema);
+    }
+
+    for (i = 0; i < nparams; i++) {
+        param = (ngx_keyval_t *) provider->params->elts + i;
+        params[i].name = ngx_http_voiceai_copy_str(&p, &param->key);
+        params[i].value = ngx_http_voiceai_copy_str(&p, &param->value);
     }
 
     ulaw = ngx_http_voiceai_copy_bytes(&p, input->ulaw, input->ulaw_len);
@@ -120,12 +161,16 @@ ngx_http_voiceai_job_copy(ngx_http_voiceai_job_t *job,
     job->conf.language = ngx_http_voiceai_copy_str(&p, &provider->language);
     job->conf.format = ngx_http_voiceai_copy_str(&p, &provider->format);
     job->conf.rate = provider->rate;
+    job->conf.params = params;
+    job->conf.param_count = nparams;
 
     job->input.stage = input->stage;
     job->input.ulaw = (const uint8_t *) ulaw.data;
     job->input.ulaw_len = ulaw.len;
     job->input.messages = messages;
     job->input.message_count = input->message_count;
+    job->input.tools = tools;
+    job->input.tool_count = input->tool_count;
     job->input.context = ngx_http_voiceai_copy_view(&p, &input->context);
     job->input.prompt = ngx_http_voiceai_copy_view(&p, &input->prompt);
     job->input.text = ngx_http_voiceai_copy_view(&p, &input->text);
@@ -164,6 +209,15 @@ static va_str_t
 ngx_http_voiceai_copy_view(u_char **p, va_str_t *view)
 {
     return ngx_http_voiceai_copy_bytes(p, view->data, view->len);
+}
+
+
+/* Makes a view of the caller's a view of the copy. */
+
+static void
+ngx_http_voiceai_copy_over(u_char **p, va_str_t *view)
+{
+    *view = ngx_http_voiceai_copy_view(p, view);
 }
 
 

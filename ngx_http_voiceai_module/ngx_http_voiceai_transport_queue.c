@@ -176,9 +176,11 @@ ngx_http_voiceai_msg_create(ngx_http_voiceai_job_t *job,
     const va_ai_event_t *event)
 {
     size_t                   size;
+    u_char                  *p;
     ngx_http_voiceai_msg_t  *msg;
 
-    size = sizeof(ngx_http_voiceai_msg_t) + event->data.len;
+    size = sizeof(ngx_http_voiceai_msg_t) + event->data.len
+           + event->id.len + event->name.len;
 
     if (event->type == VA_AI_AUDIO && size < NGX_HTTP_VOICEAI_MSG_SIZE) {
         size = NGX_HTTP_VOICEAI_MSG_SIZE;
@@ -198,8 +200,20 @@ ngx_http_voiceai_msg_create(ngx_http_voiceai_job_t *job,
     msg->result.len = event->data.len;
     msg->result.confidence = event->confidence;
 
+    p = msg->result.data;
+
     if (event->data.len) {
-        ngx_memcpy(msg->result.data, event->data.data, event->data.len);
+        p = ngx_cpymem(p, event->data.data, event->data.len);
+    }
+
+    if (event->type == VA_AI_TOOL) {
+        msg->result.id.data = p;
+        msg->result.id.len = event->id.len;
+        p = ngx_cpymem(p, event->id.data, event->id.len);
+
+        msg->result.name.data = p;
+        msg->result.name.len = event->name.len;
+        ngx_memcpy(p, event->name.data, event->name.len);
     }
 
     return msg;
@@ -269,8 +283,8 @@ ngx_http_voiceai_result_type(va_ai_event_type_t type)
     case VA_AI_AUDIO:
         return NGX_HTTP_VOICEAI_RESULT_AUDIO;
 
-    case VA_AI_HANGUP:
-        return NGX_HTTP_VOICEAI_RESULT_HANGUP;
+    case VA_AI_TOOL:
+        return NGX_HTTP_VOICEAI_RESULT_TOOL;
 
     default: /* VA_AI_TEXT */
         return NGX_HTTP_VOICEAI_RESULT_TEXT;

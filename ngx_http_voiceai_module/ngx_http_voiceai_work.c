@@ -12,6 +12,7 @@
 
 #include "../src/dialog/va_responder.h"
 #include "../src/dialog/va_sentence.h"
+#include "../src/dialog/va_tools.h"
 
 
 static ngx_uint_t ngx_http_voiceai_work_fixed(ngx_http_voiceai_call_t *call,
@@ -151,6 +152,8 @@ ngx_http_voiceai_work_start(ngx_http_voiceai_call_t *call, ngx_uint_t stage,
 
     case NGX_HTTP_VOICEAI_LLM:
         input.prompt = ngx_http_voiceai_view(&call->prompt);
+        input.tools = &va_tool_hang_up;
+        input.tool_count = 1;
         input.messages = messages;
         input.message_count = va_history_messages(va_call_history(call->core),
                                                   messages, VA_HISTORY_TURNS);
@@ -410,8 +413,13 @@ ngx_http_voiceai_work_result(void *data, ngx_http_voiceai_job_t *job,
 
         break;
 
-    case NGX_HTTP_VOICEAI_RESULT_HANGUP:
-        work->hangup = 1;
+    case NGX_HTTP_VOICEAI_RESULT_TOOL:
+
+        if (va_str_eq(ngx_http_voiceai_view(&res->name),
+                      va_tool_hang_up.name)) {
+            work->hangup = 1;
+        }
+
         return NGX_OK;
 
     case NGX_HTTP_VOICEAI_RESULT_DONE:

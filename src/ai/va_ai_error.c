@@ -12,6 +12,61 @@
           */
 #define MASK "***"
 
+/* Where a code may stand; of several the first is told. */
+static const char *const code_paths[] = {"error.code",
+                                         "error.type",
+                                         "error.status",
+                                         "error.details.error_code",
+                                         "detail.status",
+                                         "detail.code",
+                                         "detail.type",
+                                         "err_code",
+                                         "error_code",
+                                         "code",
+                                         NULL};
+
+static const struct {
+    const char *code;
+    va_ai_error_class_t why;
+} codes[] = {
+    {"insufficient_quota", VA_AI_QUOTA},
+    {"billing_hard_limit_reached", VA_AI_QUOTA},
+    {"billing_error", VA_AI_QUOTA},
+    {"enforced_spend_limit_reached", VA_AI_QUOTA},
+    {"quota_exceeded", VA_AI_QUOTA},
+    {"quota_exceeded_error", VA_AI_QUOTA},
+    {"asr_payment_required", VA_AI_QUOTA},
+    {"payment_required", VA_AI_QUOTA},
+    {"invalid_api_key", VA_AI_REFUSED},
+    {"account_deactivated", VA_AI_REFUSED},
+    {"authentication_error", VA_AI_REFUSED},
+    {"permission_error", VA_AI_REFUSED},
+    {"auth_error", VA_AI_REFUSED},
+    {"invalid_auth", VA_AI_REFUSED},
+    {"insufficient_permissions", VA_AI_REFUSED},
+    {"unauthenticated", VA_AI_REFUSED},
+    {"permission_denied", VA_AI_REFUSED},
+    {"rate_limit_exceeded", VA_AI_LIMITED},
+    {"rate_limit_error", VA_AI_LIMITED},
+    {"rate_limited", VA_AI_LIMITED},
+    {"resource_exhausted", VA_AI_LIMITED},
+    {"too_many_requests", VA_AI_LIMITED},
+    {"too_many_concurrent_requests", VA_AI_LIMITED},
+    {"concurrency_limited", VA_AI_LIMITED},
+    {"overloaded_error", VA_AI_SERVER},
+    {"api_error", VA_AI_SERVER},
+    {"server_error", VA_AI_SERVER},
+    {"internal_server_error", VA_AI_SERVER},
+    {"timeout_error", VA_AI_SERVER},
+    {"system_busy", VA_AI_SERVER},
+    {"unavailable", VA_AI_SERVER},
+    {"invalid_request_error", VA_AI_MISUSED},
+    {"invalid_argument", VA_AI_MISUSED},
+    {"model_not_found", VA_AI_MISUSED},
+    {"not_found_error", VA_AI_MISUSED},
+    {"voice_not_found", VA_AI_MISUSED},
+};
+
 static va_str_t first_of(va_json_t *v, const char *const *paths)
 {
     va_str_t s = {NULL, 0};
@@ -33,15 +88,87 @@ bool va_ai_has_error(struct yajl_val_s *v)
            va_json_str(v, "error").len != 0;
 }
 
-bool va_ai_error_message(va_buf_t *b, struct yajl_val_s *v)
+/* A code that says more than the status it comes with. */
+static bool class_of(va_str_t code, va_ai_error_class_t *why)
+{
+    size_t i;
+
+    for (i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
+        if (va_str_caseeq(code, va_str(codes[i].code))) {
+            *why = codes[i].why;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Money and keys first: they hold whatever else is said beside them. */
+static void classify(struct yajl_val_s *v, va_ai_error_class_t *why)
+{
+    va_ai_error_class_t found;
+    bool decided = false;
+    size_t i;
+
+    for (i = 0; code_paths[i] != NULL; i++) {
+        if (!class_of(va_json_str(v, code_paths[i]), &found)) {
+            continue;
+        }
+        if (found == VA_AI_QUOTA) {
+            *why = found;
+            return;
+        }
+        if (!decided) {
+            *why = found;
+            decided = true;
+        }
+    }
+}
+
+va_ai_error_class_t va_ai_status_class(int status)
+{
+    switch (status) {
+    case 401:
+    case 403:
+    case 407:
+        return VA_AI_REFUSED;
+    case 402:
+        return VA_AI_QUOTA;
+    case 408:
+    case 409:
+    case 425:
+        return VA_AI_SERVER;
+    case 429:
+        return VA_AI_LIMITED;
+    default:
+        return status >= 500 ? VA_AI_SERVER : VA_AI_MISUSED;
+    }
+}
+
+bool va_ai_retryable(va_ai_error_class_t why)
+{
+    switch (why) {
+    case VA_AI_LIMITED:
+    case VA_AI_SERVER:
+    case VA_AI_MALFORMED:
+    case VA_AI_CUT:
+    case VA_AI_EMPTY:
+        return true;
+    default:
+        return false;
+    }
+}
+
+bool va_ai_error_message(va_buf_t *b, struct yajl_val_s *v,
+                         va_ai_error_class_t *why)
 {
     static const char *const messages[] = {
         "error.message", "error",        "detail",  "detail.message",
-        "detail.error",  "detail.0.msg", "message", NULL};
-    static const char *const codes[] = {"error.code", "error.type", NULL};
+        "detail.error",  "detail.0.msg", "err_msg", "message",
+        "error_message", "description",  "reason",  NULL};
     va_str_t message = first_of(v, messages);
-    va_str_t code = first_of(v, codes);
+    va_str_t code = first_of(v, code_paths);
 
+    classify(v, why);
     if (message.len == 0 && code.len == 0) {
         if (!va_ai_has_error(v)) {
             return false;
@@ -57,9 +184,9 @@ bool va_ai_error_message(va_buf_t *b, struct yajl_val_s *v)
     return b->rc == VA_OK;
 }
 
-bool va_ai_error_body(va_buf_t *b, va_str_t body)
+bool va_ai_error_body(va_buf_t *b, va_str_t body, va_ai_error_class_t *why)
 {
-    char why[64];
+    char wrong[64];
     va_json_t *v;
     bool found;
 
@@ -71,11 +198,11 @@ bool va_ai_error_body(va_buf_t *b, va_str_t body)
     if (body.len == 0 || body.data[0] == '<') {
         return false;
     }
-    v = va_json_parse(body, why, sizeof(why));
+    v = va_json_parse(body, wrong, sizeof(wrong));
     if (v == NULL) {
         return va_buf_str(b, cut(body, MESSAGE_MAX)) == VA_OK;
     }
-    found = va_ai_error_message(b, v);
+    found = va_ai_error_message(b, v, why);
     va_json_free(v);
     return found;
 }

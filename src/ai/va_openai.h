@@ -16,7 +16,7 @@ extern const va_ai_reader_ops_t va_openai_stt_reader;
 
 /*
  * POST {url}/chat/completions: server-sent events out, or one JSON object from
- * servers that do not stream.  The model may call the tool "hang_up".
+ * servers that do not stream.
  */
 va_rc_t va_openai_chat_request(va_ai_request_t *req, const va_ai_conf_t *conf,
                                const va_ai_input_t *in);
@@ -34,12 +34,6 @@ extern const va_ai_reader_ops_t va_openai_tts_reader;
  */
 va_rc_t va_openai_begin(va_ai_request_t *req, const va_ai_conf_t *conf,
                         const char *path);
-
-/* Appends "name":"value", and a comma before it unless it is the first. */
-void va_openai_field(va_buf_t *b, const char *name, va_str_t value);
-
-/* Returns what is asked for this time, or else what is configured. */
-va_str_t va_openai_pick(va_str_t asked, va_str_t configured);
 
 VA_END_DECLS
 

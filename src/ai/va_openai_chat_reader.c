@@ -3,6 +3,7 @@
 
 #include "../wire/va_json.h"
 #include "../wire/va_sse.h"
+#include "va_ai_calls.h"
 #include "va_openai.h"
 #include "va_think.h"
 
@@ -23,7 +24,7 @@ typedef struct {
     bool finished; /* a finish_reason came */
     bool done;     /* "[DONE]" came */
     bool filtered;
-    bool hang_up;
+    va_ai_calls_t calls;
 } chat_t;
 
 static va_rc_t on_event(void *ctx, va_str_t event, va_str_t data);
@@ -35,6 +36,7 @@ static void chat_destroy(void *self)
     va_sse_free(c->sse);
     va_buf_free(&c->body);
     va_buf_free(&c->text);
+    va_ai_calls_free(&c->calls);
     free(c);
 }
 
@@ -106,36 +108,31 @@ static void read_content(chat_t *c, va_json_t *message)
     }
 }
 
-/* The only tool has no arguments, so its name is all there is to read. */
-static void read_tools(chat_t *c, va_json_t *message)
+/* Some servers number the calls only when there are several of them. */
+static va_rc_t read_calls(chat_t *c, va_json_t *message)
 {
     va_json_t *calls = va_json_at(message, "tool_calls");
+    va_json_t *old = va_json_at(message, "function_call");
+    va_rc_t rc = VA_OK;
     va_str_t name;
     size_t i;
 
-    for (i = 0; i < va_json_len(calls); i++) {
+    for (i = 0; i < va_json_len(calls) && rc == VA_OK; i++) {
         va_json_t *call = va_json_item(calls, i, &name);
+        double index = va_json_num(call, "index", -1);
 
-        if (va_str_eq(va_json_str(call, "function.name"), VA_STR("hang_up"))) {
-            c->hang_up = true;
-        }
+        rc = va_ai_calls_add(
+            &c->calls, index >= 0 && index <= 1000 ? (long)index : -1,
+            va_json_str(call, "id"), va_json_str(call, "function.name"),
+            va_json_str(call, "function.arguments"));
     }
-    if (va_str_eq(va_json_str(message, "function_call.name"),
-                  VA_STR("hang_up"))) {
-        c->hang_up = true;
+    if (va_json_len(old) != 0 && rc == VA_OK) {
+        rc = va_ai_calls_add(&c->calls, 0, VA_STR(""), va_json_str(old, "name"),
+                             va_json_str(old, "arguments"));
     }
-}
-
-static va_rc_t fail_error(chat_t *c, va_json_t *v)
-{
-    va_buf_t message;
-
-    va_buf_init(&message, EVENT_MAX);
-    va_ai_error_message(&message, v);
-    va_ai_reader_fail(c->r, VA_FAILED, "%s",
-                      message.data != NULL ? message.data : "error");
-    va_buf_free(&message);
-    return VA_FAILED;
+    return rc == VA_OK
+               ? VA_OK
+               : va_ai_reader_fail(c->r, rc, "too many or too long calls");
 }
 
 /* Takes one object of the stream, or the whole answer. */
@@ -144,13 +141,17 @@ static va_rc_t take(chat_t *c, va_json_t *v, const char *message_path)
     va_json_t *choice = va_json_at(v, "choices.0");
     va_json_t *message = va_json_at(choice, message_path);
     va_str_t reason = va_json_str(choice, "finish_reason");
+    va_rc_t rc = VA_OK;
 
     if (va_ai_has_error(v)) {
-        return fail_error(c, v);
+        return va_ai_reader_fail_json(c->r, "", v);
     }
     if (message != NULL) {
         read_content(c, message);
-        read_tools(c, message);
+        rc = read_calls(c, message);
+    }
+    if (rc != VA_OK) {
+        return rc;
     }
     if (reason.len != 0) {
         c->finished = true;
@@ -255,18 +256,18 @@ static va_rc_t chat_finish(void *self)
         return rc;
     }
     if (!c->finished && !c->done) {
-        return va_ai_reader_fail(c->r, VA_FAILED, "the stream was cut");
+        return va_ai_reader_fail_as(c->r, VA_AI_CUT, "the stream was cut");
     }
     if (c->filtered) {
-        return va_ai_reader_fail(c->r, VA_FAILED,
-                                 "the reply was stopped by a content filter");
+        return va_ai_reader_fail_as(
+            c->r, VA_AI_EMPTY, "the reply was stopped by a content filter");
     }
-    if (c->hang_up) {
-        return va_ai_emit(c->r, VA_AI_HANGUP, VA_STR(""), -1);
+    if (va_ai_calls_any(&c->calls)) {
+        return va_ai_calls_emit(&c->calls, c->r);
     }
     return c->said != 0
                ? VA_OK
-               : va_ai_reader_fail(c->r, VA_FAILED, "the reply is empty");
+               : va_ai_reader_fail_as(c->r, VA_AI_EMPTY, "the reply is empty");
 }
 
 const va_ai_reader_ops_t va_openai_chat_reader = {

@@ -41,15 +41,28 @@ static va_rc_t put_wav(va_buf_t *b, const uint8_t *ulaw, size_t n)
     return b->rc;
 }
 
-static va_rc_t put_part(va_ai_request_t *req, const char *name, va_str_t value)
+/* Unless a parameter takes its place, or there is nothing to tell. */
+static va_rc_t put_own(va_ai_request_t *req, const va_ai_conf_t *conf,
+                       const char *name, va_str_t value)
 {
-    va_buf_t *b;
+    return value.len == 0 || va_ai_has_param(conf, name)
+               ? VA_OK
+               : va_ai_add_text(req, va_str(name), value);
+}
 
-    if (value.len == 0) {
-        return VA_OK;
+static va_rc_t put_params(va_ai_request_t *req, const va_ai_conf_t *conf)
+{
+    va_rc_t rc = VA_OK;
+    size_t i;
+
+    for (i = 0; i < conf->param_count && rc == VA_OK; i++) {
+        const va_ai_param_t *p = &conf->params[i];
+
+        if (!va_str_eq(p->name, VA_STR("file"))) {
+            rc = va_ai_add_text(req, p->name, p->value);
+        }
     }
-    b = va_ai_add_part(req, name, NULL, NULL);
-    return b != NULL ? va_buf_str(b, value) : VA_LIMIT;
+    return rc;
 }
 
 /* Of "en-US" the interface wants "en". */
@@ -87,7 +100,7 @@ va_rc_t va_openai_stt_request(va_ai_request_t *req, const va_ai_conf_t *conf,
 {
     char lower[4];
     va_str_t language =
-        primary_language(va_openai_pick(in->language, conf->language), lower);
+        primary_language(va_ai_pick(in->language, conf->language), lower);
     va_rc_t rc = va_openai_begin(req, conf, "/audio/transcriptions");
     va_buf_t *file;
 
@@ -100,15 +113,18 @@ va_rc_t va_openai_stt_request(va_ai_request_t *req, const va_ai_conf_t *conf,
     file = va_ai_add_part(req, "file", "audio.wav", "audio/wav");
     rc = file != NULL ? put_wav(file, in->ulaw, in->ulaw_len) : VA_LIMIT;
     if (rc == VA_OK) {
-        rc = put_part(req, "model", conf->model);
+        rc = put_own(req, conf, "model", conf->model);
     }
     if (rc == VA_OK) {
-        rc = put_part(req, "language", language);
+        rc = put_own(req, conf, "language", language);
     }
     if (rc == VA_OK) {
-        rc = put_part(req, "prompt", last_words(in->context));
+        rc = put_own(req, conf, "prompt", last_words(in->context));
     }
-    return rc == VA_OK ? put_part(req, "response_format", VA_STR("json")) : rc;
+    if (rc == VA_OK) {
+        rc = put_own(req, conf, "response_format", VA_STR("json"));
+    }
+    return rc == VA_OK ? put_params(req, conf) : rc;
 }
 
 static void *stt_create(va_ai_reader_t *r, const va_ai_conf_t *conf,
@@ -181,8 +197,8 @@ static va_rc_t tell(stt_t *s, va_json_t *v)
     va_rc_t rc;
 
     va_buf_init(&line, BODY_MAX);
-    if (va_ai_has_error(v) && va_ai_error_message(&line, v)) {
-        rc = va_ai_reader_fail(s->r, VA_FAILED, "%s", line.data);
+    if (va_ai_has_error(v)) {
+        rc = va_ai_reader_fail_json(s->r, "", v);
     } else if (text.data == NULL) {
         rc = va_ai_reader_fail(s->r, VA_INVALID, "the answer has no text");
     } else {

@@ -21,30 +21,29 @@ typedef struct {
     va_buf_t text;
 } tts_t;
 
+static const char *const own[] = {"input", NULL};
+
 va_rc_t va_openai_tts_request(va_ai_request_t *req, const va_ai_conf_t *conf,
                               const va_ai_input_t *in)
 {
     va_rc_t rc = va_openai_begin(req, conf, "/audio/speech");
-    va_str_t voice = va_openai_pick(in->voice, conf->voice);
+    va_str_t voice = va_ai_pick(in->voice, conf->voice);
+    va_buf_t *b = &req->body;
 
     if (rc == VA_OK && in->text.len == 0) {
         rc = VA_INVALID;
     }
     if (rc == VA_OK) {
-        rc =
-            va_ai_add_header(req, "Content-Type: ", VA_STR("application/json"));
+        rc = va_ai_json_headers(req, NULL);
     }
-    va_buf_puts(&req->body, "{");
-    if (conf->model.len != 0) {
-        va_openai_field(&req->body, "model", conf->model);
-    }
-    if (voice.len != 0) {
-        va_openai_field(&req->body, "voice", voice);
-    }
-    va_openai_field(&req->body, "input", in->text);
-    va_openai_field(&req->body, "response_format",
-                    va_openai_pick(conf->format, VA_STR("pcm")));
-    va_buf_puts(&req->body, "}");
+    va_buf_puts(b, "{");
+    va_ai_member(b, conf, "model", conf->model);
+    va_ai_member(b, conf, "voice", voice);
+    va_ai_field(b, "input", in->text);
+    va_ai_member(b, conf, "response_format",
+                 va_ai_pick(conf->format, VA_STR("pcm")));
+    va_ai_put_params(b, conf, own);
+    va_buf_puts(b, "}");
     return rc;
 }
 
@@ -197,15 +196,16 @@ static va_rc_t tts_feed(void *self, const uint8_t *data, size_t n)
 
 static va_rc_t fail_text(tts_t *t)
 {
+    va_ai_error_class_t why = VA_AI_MALFORMED;
     va_buf_t message;
+    bool known;
 
     va_buf_init(&message, ERROR_TEXT_MAX);
-    if (va_ai_error_body(&message, va_buf_view(&t->text))) {
-        va_ai_reader_fail(t->r, VA_FAILED, "text instead of audio: %s",
-                          message.data);
-    }
+    known = va_ai_error_body(&message, va_buf_view(&t->text), &why);
+    va_ai_reader_fail_as(t->r, why, "text instead of audio%s%s",
+                         known ? ": " : "", known ? message.data : "");
     va_buf_free(&message);
-    return va_ai_reader_fail(t->r, VA_FAILED, "text instead of audio");
+    return VA_FAILED;
 }
 
 static va_rc_t tts_finish(void *self)
@@ -224,9 +224,9 @@ static va_rc_t tts_finish(void *self)
     if (rc != VA_OK) {
         return va_ai_reader_fail(t->r, rc, "%s", va_voice_error(t->voice));
     }
-    return t->spoken
-               ? VA_OK
-               : va_ai_reader_fail(t->r, VA_FAILED, "the answer has no audio");
+    return t->spoken ? VA_OK
+                     : va_ai_reader_fail_as(t->r, VA_AI_EMPTY,
+                                            "the answer has no audio");
 }
 
 const va_ai_reader_ops_t va_openai_tts_reader = {

@@ -117,8 +117,9 @@ size_t va_history_messages(const va_history_t *h, va_ai_message_t *out,
     size_t first = h->count > max ? h->count - max : 0;
 
     for (size_t i = first; i < h->count; i++) {
-        out[i - first] = (va_ai_message_t){h->turns[i].role,
-                                           {h->turns[i].text, h->turns[i].len}};
+        out[i - first] =
+            (va_ai_message_t){.role = h->turns[i].role,
+                              .text = {h->turns[i].text, h->turns[i].len}};
     }
     return h->count - first;
 }

@@ -12,8 +12,9 @@
 
 typedef struct {
     va_buf_t told;
-    unsigned hang_ups;
+    unsigned calls;
     va_rc_t rc;
+    va_ai_error_class_t why;
     char error[256];
 } fuzz_ai_t;
 
@@ -36,10 +37,16 @@ static va_rc_t fuzz_ai_event(void *ctx, const va_ai_event_t *event)
 {
     fuzz_ai_t *f = ctx;
 
-    if (f->hang_ups != 0 || !(event->confidence <= 1)) {
+    /* calls are told at the end, and each has a name and an id */
+    if (!(event->confidence <= 1) ||
+        (event->type == VA_AI_TOOL) != (event->id.len != 0) ||
+        (event->type == VA_AI_TOOL) != (event->name.len != 0) ||
+        (event->type != VA_AI_TOOL && f->calls != 0)) {
         abort();
     }
-    f->hang_ups += event->type == VA_AI_HANGUP;
+    f->calls += event->type == VA_AI_TOOL;
+    va_buf_str(&f->told, event->id);
+    va_buf_str(&f->told, event->name);
     return va_buf_str(&f->told, event->data);
 }
 
@@ -89,6 +96,10 @@ static void fuzz_ai_run(fuzz_ai_t *f, va_ai_stage_t stage, const uint8_t *data,
         abort();
     }
     strcpy(f->error, error);
+    f->why = va_ai_reader_class(r);
+    if ((f->rc == VA_OK) != (f->why == VA_AI_FINE)) {
+        abort();
+    }
     va_ai_reader_free(r);
 }
 
@@ -101,8 +112,8 @@ static int fuzz_ai(va_ai_stage_t stage, const uint8_t *data, size_t size)
     }
     fuzz_ai_run(&whole, stage, data, size, size);
     fuzz_ai_run(&parts, stage, data, size, (size_t)data[1] + 1);
-    if (whole.rc != parts.rc || whole.hang_ups != parts.hang_ups ||
-        strcmp(whole.error, parts.error) != 0 ||
+    if (whole.rc != parts.rc || whole.calls != parts.calls ||
+        whole.why != parts.why || strcmp(whole.error, parts.error) != 0 ||
         whole.told.len != parts.told.len ||
         (whole.told.len != 0 &&
          memcmp(whole.told.data, parts.told.data, whole.told.len) != 0)) {

@@ -353,6 +353,7 @@ ngx_http_jobs_start(ngx_http_jobs_slot_t *slot)
     filler[ctx->size] = '\0';
 
     ngx_memzero(&input, sizeof(va_ai_input_t));
+    ngx_memzero(messages, sizeof(messages));
 
     messages[0].role = VA_ROLE_USER;
     messages[0].text.data = filler;

@@ -15,10 +15,12 @@
 typedef struct {
     va_buf_t text; /* all texts or all audio */
     size_t events;
-    size_t hang_ups;
+    size_t hang_ups; /* calls of hang_up */
+    va_buf_t calls;  /* "id name arguments" of each call, on a line */
     float confidence;
     size_t stop_after; /* events; 0: never */
     va_rc_t rc;
+    va_ai_error_class_t why;
     char error[256];
 } told_t;
 
@@ -35,10 +37,14 @@ static inline va_rc_t ai_collect(void *ctx, const va_ai_event_t *event)
 
     told->events++;
     told->confidence = event->confidence;
-    if (event->type == VA_AI_HANGUP) {
-        told->hang_ups++;
+    if (event->type == VA_AI_TOOL) {
+        assert_int_not_equal(event->id.len, 0);
+        told->hang_ups += va_str_eq(event->name, VA_STR("hang_up"));
+        va_buf_printf(&told->calls, "%.*s %.*s %.*s\n", (int)event->id.len,
+                      event->id.data, (int)event->name.len, event->name.data,
+                      (int)event->data.len, event->data.data);
     } else {
-        assert_int_equal(told->hang_ups, 0);
+        assert_int_equal(told->calls.len, 0);
         assert_int_equal(va_buf_str(&told->text, event->data), VA_OK);
     }
     return told->stop_after != 0 && told->events >= told->stop_after ? VA_FAILED
@@ -55,6 +61,7 @@ static inline va_ai_reader_t *ai_start(told_t *told, const answer_t *a)
     memset(told, 0, sizeof(*told));
     told->stop_after = stop_after;
     va_buf_init(&told->text, 1 << 24);
+    va_buf_init(&told->calls, 1 << 20);
     conf.key = VA_STR(KEY);
     r = va_ai_reader_new(a->stage == VA_AI_REST ? VA_STR("rest")
                                                 : VA_STR("openai"),
@@ -72,6 +79,8 @@ static inline void ai_end(told_t *told, va_ai_reader_t *r)
     assert_null(strpbrk(error, "\r\n\t"));
     assert_null(strstr(error, "0123456789"));
     strcpy(told->error, error);
+    told->why = va_ai_reader_class(r);
+    assert_true((told->rc == VA_OK) == (told->why == VA_AI_FINE));
     if (told->rc != VA_OK) {
         /* An error is final. */
         assert_int_equal(va_ai_reader_feed(r, (const uint8_t *)"x", 1),
@@ -110,6 +119,7 @@ static inline void ai_run(told_t *told, const answer_t *a, const void *body,
 static inline void ai_forget(told_t *told)
 {
     va_buf_free(&told->text);
+    va_buf_free(&told->calls);
 }
 
 /*
@@ -129,6 +139,11 @@ static inline void ai_run_split(told_t *told, const answer_t *a,
         assert_int_equal(other.rc, told->rc);
         assert_string_equal(other.error, told->error);
         assert_int_equal(other.hang_ups, told->hang_ups);
+        assert_int_equal(other.why, told->why);
+        assert_int_equal(other.calls.len, told->calls.len);
+        if (told->calls.len != 0) {
+            assert_string_equal(other.calls.data, told->calls.data);
+        }
         assert_int_equal(other.text.len, told->text.len);
         if (told->text.len != 0) {
             assert_memory_equal(other.text.data, told->text.data,

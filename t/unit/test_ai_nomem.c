@@ -13,6 +13,9 @@ static void *scarce_realloc(void *p, size_t size);
 #define calloc scarce_calloc
 #define realloc scarce_realloc
 #include "ai/va_ai.c"
+#include "ai/va_ai_calls.c"
+#include "ai/va_ai_fields.c"
+#include "ai/va_ai_reader.c"
 #include "ai/va_openai.c"
 #include "ai/va_openai_chat.c"
 #include "ai/va_openai_chat_reader.c"
@@ -49,7 +52,9 @@ static void *scarce_realloc(void *p, size_t size)
 static const va_ai_conf_t conf = {.url = {"http://127.0.0.1/v1", 19},
                                   .key = {"sk-secret-key", 13},
                                   .model = {"m", 1}};
-static const va_ai_input_t in = {.stage = VA_AI_LLM, .prompt = {"p", 1}};
+static const va_ai_tool_t tool = {.name = {"f", 1}, .schema = {"{}", 2}};
+static const va_ai_input_t in = {
+    .stage = VA_AI_LLM, .prompt = {"p", 1}, .tools = &tool, .tool_count = 1};
 
 static va_rc_t request(void)
 {
@@ -57,7 +62,7 @@ static va_rc_t request(void)
     va_rc_t rc = va_ai_request(&req, VA_STR("openai"), &conf, &in);
 
     if (rc == VA_OK) {
-        assert_true(req.body.len > 200);
+        assert_true(req.body.len > 100);
         assert_int_equal(req.header_count, 3);
     }
     va_ai_request_free(&req);
@@ -101,7 +106,9 @@ static va_rc_t stream(void)
     size_t told = 0;
     va_rc_t rc = answer_of(200,
                            "data: {\"choices\":[{\"delta\":{\"content\":\"Hi "
-                           "there\"},\"finish_reason\":\"stop\"}]}\n\n",
+                           "\",\"tool_calls\":[{\"id\":\"i\",\"function\":{"
+                           "\"name\":\"f\",\"arguments\":\"[1,2]\"}}]},"
+                           "\"finish_reason\":\"stop\"}]}\n\n",
                            &told);
 
     assert_true(rc != VA_OK || told == 8);

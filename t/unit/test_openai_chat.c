@@ -58,9 +58,9 @@ static void says(const answer_t *a, const char *body, const char *want,
 static void builds_a_request(void **state)
 {
     const va_ai_message_t messages[] = {
-        {VA_ROLE_ASSISTANT, VA_STR("Hello!")},
-        {VA_ROLE_USER, VA_STR("Say \"hi\"\n\xff")},
-        {VA_ROLE_ASSISTANT, VA_STR("")},
+        {.role = VA_ROLE_ASSISTANT, .text = VA_STR("Hello!")},
+        {.role = VA_ROLE_USER, .text = VA_STR("Say \"hi\"\n\xff")},
+        {.role = VA_ROLE_ASSISTANT, .text = VA_STR("")},
     };
     va_ai_conf_t conf = {.url = VA_STR("http://127.0.0.1:11434/v1"),
                          .model = VA_STR("some-model")};
@@ -69,14 +69,11 @@ static void builds_a_request(void **state)
                         .messages = messages,
                         .message_count = 3,
                         .call_sid = VA_STR("CA12")};
-    static const char start[] =
+    static const char want[] =
         "{\"model\":\"some-model\",\"user\":\"CA12\",\"stream\":true,"
         "\"messages\":[{\"role\":\"system\",\"content\":\"Be brief.\"},"
         "{\"role\":\"assistant\",\"content\":\"Hello!\"},"
-        "{\"role\":\"user\",\"content\":\"Say \\\"hi\\\"\\n\xef\xbf\xbd\"}],"
-        "\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"hang_up\",";
-    static const char end[] =
-        "\"parameters\":{\"type\":\"object\",\"properties\":{}}}}]}";
+        "{\"role\":\"user\",\"content\":\"Say \\\"hi\\\"\\n\xef\xbf\xbd\"}]}";
     va_ai_request_t req;
 
     (void)state;
@@ -86,9 +83,7 @@ static void builds_a_request(void **state)
     assert_int_equal(req.part_count, 0);
     assert_int_equal(req.header_count, 2);
     assert_string_equal(req.headers[0].data, "Content-Type: application/json");
-    assert_true(req.body.len > strlen(start));
-    assert_memory_equal(req.body.data, start, strlen(start));
-    assert_string_equal(req.body.data + req.body.len - strlen(end), end);
+    assert_string_equal(req.body.data, want);
     va_ai_request_free(&req);
 
     in.prompt = VA_STR("");
@@ -209,6 +204,236 @@ static void hangs_up_when_the_model_says_so(void **state)
     }
 }
 
+#define CALLS(list)                                                            \
+    "data: {\"choices\":[{\"index\":0,\"delta\":{\"tool_calls\":[" list        \
+    "]},\"finish_reason\":null}]}\n\n"
+
+static void calls(const char *body, const char *want)
+{
+    told_t told = {0};
+
+    ai_run_split(&told, &sse, body, strlen(body));
+    assert_string_equal(told.error, "");
+    assert_string_equal(told.calls.data, want);
+    ai_forget(&told);
+}
+
+static void reads_calls_in_fragments(void **state)
+{
+    (void)state;
+    calls(
+        DELTA("One moment.") CALLS(
+            "{\"index\":0,\"id\":\"call_a\",\"type\":\"function\","
+            "\"function\":{\"name\":\"lookup\",\"arguments\":\"\"}}")
+            CALLS("{\"index\":0,\"function\":{\"arguments\":\"{\\\"q\\\":\"}}")
+                CALLS("{\"index\":0,\"function\":{\"arguments\":\"1}\"}}")
+                    CALLS("{\"index\":1,\"id\":\"call_b\",\"function\":{"
+                          "\"name\":\"book\"}}") END("tool_calls") DONE,
+        "call_a lookup {\"q\":1}\ncall_b book {}\n");
+    /* mixed in one piece, the second first; id and name repeated */
+    calls(CALLS("{\"index\":1,\"id\":\"b\",\"function\":{\"name\":\"two\"}},"
+                "{\"index\":0,\"id\":\"a\",\"function\":{\"name\":\"one\"}}")
+              CALLS("{\"index\":0,\"id\":\"a\",\"function\":{\"name\":\"one\","
+                    "\"arguments\":\"{}\"}},"
+                    "{\"index\":1,\"function\":{\"arguments\":\"[]\"}}")
+                  END("tool_calls"),
+          "b two []\na one {}\n");
+}
+
+static void reads_calls_of_odd_servers(void **state)
+{
+    (void)state;
+    /* whole, and all with the same index */
+    calls(CALLS("{\"index\":0,\"id\":\"x\",\"function\":{\"name\":\"f\","
+                "\"arguments\":\"{\\\"a\\\":1}\"}}")
+              CALLS("{\"index\":0,\"id\":\"y\",\"function\":{\"name\":\"f\","
+                    "\"arguments\":\"{\\\"a\\\":2}\"}}") END("stop"),
+          "x f {\"a\":1}\ny f {\"a\":2}\n");
+    /* no index, no id */
+    calls(CALLS("{\"function\":{\"name\":\"f\",\"arguments\":\"{}\"}}")
+              END("tool_calls"),
+          "call_0 f {}\n");
+    calls(CALLS("{\"id\":\"p\",\"function\":{\"name\":\"f\"}},{\"id\":\"q\","
+                "\"function\":{\"name\":\"g\",\"arguments\":\"1\"}}")
+              END("tool_calls"),
+          "p f {}\nq g 1\n");
+    /* arguments that are no JSON are told as they are */
+    calls(CALLS("{\"index\":0,\"id\":\"x\",\"function\":{\"name\":\"f\","
+                "\"arguments\":\"{oops\"}}") END("tool_calls"),
+          "x f {oops\n");
+    /* hostile ones */
+    calls(CALLS("null,5,{},{\"index\":1e99,\"function\":null},"
+                "{\"index\":-7,\"function\":{\"name\":\"f\"}}") END("stop"),
+          "call_0 f {}\n");
+}
+
+static void calls_have_bounds(void **state)
+{
+    va_buf_t body;
+    int i;
+
+    (void)state;
+    va_buf_init(&body, 1 << 20);
+    for (i = 0; i < 17; i++) {
+        va_buf_printf(&body,
+                      CALLS("{\"index\":%d,\"function\":{\"name\":\"f\"}}"), i);
+    }
+    va_buf_puts(&body, END("tool_calls"));
+    {
+        told_t told = {0};
+
+        ai_run(&told, &sse, body.data, body.len, 0, body.len);
+        assert_int_equal(told.rc, VA_LIMIT);
+        assert_int_equal(told.why, VA_AI_MALFORMED);
+        assert_string_equal(told.error, "too many or too long calls");
+        ai_forget(&told);
+    }
+    va_buf_free(&body);
+}
+
+static void says_what_kind_of_failure(void **state)
+{
+    static const struct {
+        int status;
+        const char *body;
+        va_ai_error_class_t why;
+        bool again;
+    } cases[] = {
+        {400, "{\"error\":{\"message\":\"bad\"}}", VA_AI_MISUSED, false},
+        {404, "", VA_AI_MISUSED, false},
+        {401, "{\"error\":\"who?\"}", VA_AI_REFUSED, false},
+        {402, "", VA_AI_QUOTA, false},
+        {403, "{\"error\":{\"code\":\"insufficient_quota\"}}", VA_AI_QUOTA,
+         false},
+        {400, "{\"error\":{\"code\":\"invalid_api_key\"}}", VA_AI_REFUSED,
+         false},
+        {408, "", VA_AI_SERVER, true},
+        {429, "{\"error\":{\"code\":\"rate_limit_exceeded\"}}", VA_AI_LIMITED,
+         true},
+        {429, "{\"error\":{\"code\":null,\"type\":\"insufficient_quota\"}}",
+         VA_AI_QUOTA, false},
+        {429, "<html>", VA_AI_LIMITED, true},
+        {500, "{\"error\":{\"type\":\"invalid_request_error\"}}", VA_AI_SERVER,
+         true},
+        {503, "", VA_AI_SERVER, true},
+        {200, "data: {\"error\":{\"code\":\"insufficient_quota\"}}\n\n",
+         VA_AI_QUOTA, false},
+        {200, "data: {\"error\":{\"message\":\"oops\"}}\n\n", VA_AI_SERVER,
+         true},
+        {200, "data: {\n\n", VA_AI_MALFORMED, true},
+        {200, DELTA("a"), VA_AI_CUT, true},
+        {200, END("stop"), VA_AI_EMPTY, true},
+    };
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        answer_t a = {VA_AI_LLM, {.model = {0}}, cases[i].status, ""};
+        told_t told = {0};
+
+        ai_run_split(&told, &a, cases[i].body, strlen(cases[i].body));
+        assert_int_equal(told.why, cases[i].why);
+        assert_int_equal(va_ai_retryable(told.why), cases[i].again);
+        ai_forget(&told);
+    }
+}
+
+static void passes_parameters_on(void **state)
+{
+    const va_ai_param_t params[] = {
+        {VA_STR("temperature"), VA_STR("0.2")},
+        {VA_STR("stop"), VA_STR("[\"\\n\"]")},
+        {VA_STR("reasoning_effort"), VA_STR("low")},
+        {VA_STR("say \"x\""), VA_STR("{not json")},
+        {VA_STR("user"), VA_STR("12")},
+        {VA_STR("messages"), VA_STR("[]")},
+        {VA_STR("model"), VA_STR("")},
+    };
+    va_ai_conf_t conf = {.url = VA_STR("http://127.0.0.1/v1"),
+                         .model = VA_STR("m"),
+                         .params = params,
+                         .param_count = sizeof(params) / sizeof(params[0])};
+    va_ai_input_t in = {
+        .stage = VA_AI_LLM, .prompt = VA_STR("p"), .call_sid = VA_STR("CA12")};
+    va_ai_request_t req;
+
+    (void)state;
+    assert_int_equal(va_ai_request(&req, VA_STR("openai"), &conf, &in), VA_OK);
+    assert_string_equal(
+        req.body.data,
+        "{\"stream\":true,\"temperature\":0.2,\"stop\":[\"\\n\"],"
+        "\"reasoning_effort\":\"low\",\"say \\\"x\\\"\":\"{not json\","
+        "\"user\":12,\"model\":\"\","
+        "\"messages\":[{\"role\":\"system\",\"content\":\"p\"}]}");
+    va_ai_request_free(&req);
+}
+
+static void tells_of_tools_and_their_calls(void **state)
+{
+    const va_ai_tool_t tools[] = {
+        {VA_STR("now"), VA_STR(""), VA_STR("")},
+        {VA_STR("lookup"), VA_STR("Looks \"it\" up."),
+         VA_STR("{\"type\":\"object\"}")},
+    };
+    const va_ai_message_t messages[] = {
+        {.role = VA_ROLE_USER, .text = VA_STR("When?")},
+        {.role = VA_ROLE_ASSISTANT, .text = VA_STR("Let me see.")},
+        {.role = VA_ROLE_ASSISTANT,
+         .tool_id = VA_STR("c1"),
+         .tool_name = VA_STR("now")},
+        {.role = VA_ROLE_ASSISTANT,
+         .tool_id = VA_STR("c2"),
+         .tool_name = VA_STR("lookup"),
+         .tool_args = VA_STR("{\"q\":1}")},
+        {.role = VA_ROLE_TOOL, .tool_id = VA_STR("c1"), .text = VA_STR("")},
+        {.role = VA_ROLE_TOOL, .tool_id = VA_STR("c2"), .text = VA_STR("5")},
+        {.role = VA_ROLE_ASSISTANT,
+         .text = VA_STR("And"),
+         .tool_id = VA_STR("c3"),
+         .tool_name = VA_STR("now")},
+        {.role = VA_ROLE_TOOL, .tool_id = VA_STR("c3"), .text = VA_STR("6")},
+    };
+    va_ai_conf_t conf = {.url = VA_STR("http://127.0.0.1/v1")};
+    va_ai_input_t in = {.stage = VA_AI_LLM,
+                        .messages = messages,
+                        .message_count = 8,
+                        .tools = tools,
+                        .tool_count = 2};
+    va_ai_tool_t broken = {VA_STR("x"), VA_STR(""), VA_STR("[]")};
+    va_ai_request_t req;
+
+    (void)state;
+    assert_int_equal(va_ai_request(&req, VA_STR("openai"), &conf, &in), VA_OK);
+    assert_string_equal(
+        req.body.data,
+        "{\"stream\":true,\"messages\":["
+        "{\"role\":\"user\",\"content\":\"When?\"},"
+        "{\"role\":\"assistant\",\"content\":\"Let me see.\",\"tool_calls\":["
+        "{\"id\":\"c1\",\"type\":\"function\",\"function\":{\"name\":\"now\","
+        "\"arguments\":\"{}\"}},"
+        "{\"id\":\"c2\",\"type\":\"function\",\"function\":{\"name\":"
+        "\"lookup\","
+        "\"arguments\":\"{\\\"q\\\":1}\"}}]},"
+        "{\"role\":\"tool\",\"tool_call_id\":\"c1\",\"content\":\"\"},"
+        "{\"role\":\"tool\",\"tool_call_id\":\"c2\",\"content\":\"5\"},"
+        "{\"role\":\"assistant\",\"content\":\"And\",\"tool_calls\":["
+        "{\"id\":\"c3\",\"type\":\"function\",\"function\":{\"name\":\"now\","
+        "\"arguments\":\"{}\"}}]},"
+        "{\"role\":\"tool\",\"tool_call_id\":\"c3\",\"content\":\"6\"}],"
+        "\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"now\","
+        "\"parameters\":{\"type\":\"object\",\"properties\":{}}}},"
+        "{\"type\":\"function\",\"function\":{\"name\":\"lookup\","
+        "\"description\":\"Looks \\\"it\\\" up.\","
+        "\"parameters\":{\"type\":\"object\"}}}]}");
+    va_ai_request_free(&req);
+
+    in.tools = &broken;
+    in.tool_count = 1;
+    assert_int_equal(va_ai_request(&req, VA_STR("openai"), &conf, &in),
+                     VA_INVALID);
+    va_ai_request_free(&req);
+}
+
 static void thinking_is_not_spoken(void **state)
 {
     (void)state;
@@ -292,7 +517,7 @@ static void errors_inside_the_stream(void **state)
     ai_fails(&sse, DELTA("a") END("content_filter") DONE, VA_FAILED,
              "content filter");
     ai_fails(&sse, ROLE END("stop") DONE, VA_FAILED, "the reply is empty");
-    ai_fails(&sse, ROLE TOOL("other") END("tool_calls") DONE, VA_FAILED,
+    ai_fails(&sse, ROLE TOOL("") END("tool_calls") DONE, VA_FAILED,
              "the reply is empty");
     ai_fails(&json, "{\"choices\":[]}", VA_FAILED, "the reply is empty");
     ai_fails(&json, "{\"choices\":[{\"message\":{\"content\":\"cut", VA_INVALID,
@@ -350,6 +575,12 @@ int main(void)
         cmocka_unit_test(reads_odd_streams),
         cmocka_unit_test(reads_an_answer_in_one_piece),
         cmocka_unit_test(hangs_up_when_the_model_says_so),
+        cmocka_unit_test(reads_calls_in_fragments),
+        cmocka_unit_test(reads_calls_of_odd_servers),
+        cmocka_unit_test(calls_have_bounds),
+        cmocka_unit_test(says_what_kind_of_failure),
+        cmocka_unit_test(passes_parameters_on),
+        cmocka_unit_test(tells_of_tools_and_their_calls),
         cmocka_unit_test(thinking_is_not_spoken),
         cmocka_unit_test(think_splits_anywhere),
         cmocka_unit_test(tells_why_it_failed),

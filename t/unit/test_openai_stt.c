@@ -39,6 +39,43 @@ static va_ai_input_t input(const uint8_t *ulaw, size_t n)
                            .context = VA_STR("What is your name?")};
 }
 
+static void passes_parameters_on(void **state)
+{
+    uint8_t ulaw[160] = {0};
+    char name[] = "temperature";
+    const va_ai_param_t params[] = {
+        {{name, strlen(name)}, VA_STR("0.2")},
+        {VA_STR("response_format"), VA_STR("verbose_json")},
+        {VA_STR("file"), VA_STR("no")},
+        {VA_STR("timestamp_granularities[]"), VA_STR("word")},
+    };
+    va_ai_conf_t c = conf();
+    va_ai_input_t in = input(ulaw, sizeof(ulaw));
+    va_ai_param_t many[VA_AI_PARTS];
+    va_ai_request_t req;
+    size_t i;
+
+    (void)state;
+    c.params = params;
+    c.param_count = 4;
+    assert_int_equal(va_ai_request(&req, VA_STR("openai"), &c, &in), VA_OK);
+    name[0] = 'x'; /* it was copied */
+    assert_string_equal(part(&req, "temperature"), "0.2");
+    assert_string_equal(part(&req, "response_format"), "verbose_json");
+    assert_string_equal(part(&req, "timestamp_granularities[]"), "word");
+    assert_memory_equal(part(&req, "file"), "RIFF", 4);
+    assert_int_equal(req.part_count, 7);
+    va_ai_request_free(&req);
+
+    for (i = 0; i < VA_AI_PARTS; i++) {
+        many[i] = params[0];
+    }
+    c.params = many;
+    c.param_count = VA_AI_PARTS;
+    assert_int_equal(va_ai_request(&req, VA_STR("openai"), &c, &in), VA_LIMIT);
+    va_ai_request_free(&req);
+}
+
 static void builds_a_request(void **state)
 {
     uint8_t ulaw[3000];
@@ -388,6 +425,7 @@ static void stops_when_told(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(passes_parameters_on),
         cmocka_unit_test(builds_a_request),
         cmocka_unit_test(leaves_out_what_is_not_set),
         cmocka_unit_test(tells_only_the_primary_language),

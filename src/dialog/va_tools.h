@@ -1,0 +1,16 @@
+/*
+ * Tools that the assistant has of its own: what the model can do to the call.
+ */
+#ifndef VA_TOOLS_H
+#define VA_TOOLS_H
+
+#include "../ai/va_ai.h"
+
+VA_BEGIN_DECLS
+
+/* Ends the call when what was said has been heard; no arguments. */
+extern const va_ai_tool_t va_tool_hang_up;
+
+VA_END_DECLS
+
+#endif
