@@ -7,6 +7,7 @@
 
 #include "ngx_http_voiceai_bus.h"
 
+
 typedef struct {
     ngx_str_t               uri;
     ngx_http_handler_pt     handler;
