@@ -111,7 +111,7 @@ sub closes
 sub recorded
 {
     my ($name) = @_;
-    my $file = "/usr/share/asterisk/sounds/en/$name.wav";
+    my $file = "/usr/share/asterisk/sounds/en_US_f_Allison/$name.wav";
     my ($rc, $ulaw) = run_command('sox', $file, '-t', 'raw', '-r', '8000',
         '-c', '1', '-e', 'u-law', '-');
     die "$file: $ulaw" if $rc;

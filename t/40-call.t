@@ -129,7 +129,7 @@ my $conversation = place('voice',
     '--say', 'what day is it today', '--expect', 'today is *',
     '--say', 'thank you goodbye', '--expect', 'goodbye', '--expect-end');
 my $recorded = place('voice', '--expect', 'how can i help you',
-    '--wav', '/usr/share/asterisk/sounds/en/conf-getpin.wav',
+    '--wav', '/usr/share/asterisk/sounds/en_US_f_Allison/conf-getpin.wav',
     '--wait', '1000', '--hangup');
 my $keys = place('voice', '--expect', 'how can i help you', '--dtmf', '12#',
     '--pause', '500', '--hangup');

@@ -42,9 +42,9 @@ check() {
 # Adds up what a log of TAP has to say.  A test that was skipped was not done.
 count_tap() {
     local bad='^not ok|^ok.*# *(skip|SKIP)|^Bail out!'
-    count "$(grep -E '^ok( [0-9]| -)' "$1" | grep -cvE "$bad" || true)" \
-        "$(grep -cE "$bad" "$1" || true)"
-    grep -E -A 12 "$bad" "$1" | head -n 60 | sed 's/^/  /' || true
+    count "$(grep -aE '^ok( [0-9]| -)' "$1" | grep -acvE "$bad" || true)" \
+        "$(grep -acE "$bad" "$1" || true)"
+    grep -aE -A 12 "$bad" "$1" | head -n 60 | sed 's/^/  /' || true
 }
 
 stage_build() {
@@ -116,7 +116,7 @@ units() {
         END { print n + (ended > told ? ended - told : 0) }' "$file")
     count "$(awk '/^\[  PASSED  \]/ { n += $4 } END { print n + 0 }' "$file")" \
         "$failed"
-    [ "$failed" -eq 0 ] || grep -E -A 8 \
+    [ "$failed" -eq 0 ] || grep -aE -A 8 \
         '^\[ +(ERROR|LINE) +\]|ERROR:|runtime error|^==[0-9]+==|ended with' \
         "$file" | head -n 60 | sed 's/^/  /'
 }
@@ -138,7 +138,7 @@ fuzz_again() {
     rm -rf "$build/fuzz/again"
     fuzz_one "$1" "$build/fuzz/again" -seed=1 -runs=30000 -max_total_time=20 ||
         {
-            grep -vE '^#[0-9]|stat::|^INFO|DEDUP' "$log/fuzz-$1.log" | tail -n 25
+            grep -avE '^#[0-9]|stat::|^INFO|DEDUP' "$log/fuzz-$1.log" | tail -n 25
             return 1
         }
 }
@@ -161,7 +161,7 @@ prove_all() {
         prove --verbose --jobs "$jobs" --timer -I "$root/t/lib" \
         "${tests[@]}") >"$file" 2>&1 || rc=$?
     count_tap "$file"
-    [ $rc -eq 0 ] || grep -q '^not ok' "$file" || {
+    [ $rc -eq 0 ] || grep -aq '^not ok' "$file" || {
         count 0 1
         tail -n 40 "$file" | sed 's/^/  /'
     }

@@ -16,7 +16,7 @@ calls=${CALLS:-300}
 few=$((calls / 3))
 length=${SECONDS_EACH:-8}
 rows=$results/cost.jsonl
-sounds=/usr/share/asterisk/sounds/en
+sounds=/usr/share/asterisk/sounds/en_US_f_Allison
 [ -d "$bench/../node_modules/ws" ] ||
     die "the Node packages are missing: run ./build.sh deps"
 [ -f "$sounds/vm-intro.wav" ] ||

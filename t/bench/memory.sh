@@ -9,7 +9,7 @@ set -euo pipefail
 # shellcheck source=t/bench/lib/common.sh
 . "$(dirname "$0")/lib/common.sh"
 
-word=/usr/share/asterisk/sounds/en/hello.wav
+word=/usr/share/asterisk/sounds/en_US_f_Allison/hello.wav
 [ -f "$word" ] || die "recorded speech is missing: run ./build.sh deps"
 command -v sox >/dev/null || die "sox is missing: run ./build.sh deps"
 sox "$word" "$run/word.wav" pad 0 0.4
