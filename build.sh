@@ -23,7 +23,7 @@ build_packages=(
 test_packages=(
     libcmocka-dev clang clang-format libclang-rt-14-dev llvm cppcheck valgrind
     shellcheck asterisk-core-sounds-en-wav sox procps dpkg-dev
-    debian-archive-keyring flite python3-numpy
+    debian-archive-keyring flite python3-numpy prometheus
 )
 
 say() {

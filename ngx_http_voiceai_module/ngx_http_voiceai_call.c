@@ -188,6 +188,8 @@ ngx_http_voiceai_call_start(ngx_http_voiceai_call_t *call)
     ngx_http_voiceai_event(call->conf->zone, &call->ctx->record,
                            "stream-started");
 
+    ngx_http_voiceai_count(NGX_HTTP_VOICEAI_COUNT_STREAMS, 1);
+
     va_call_start(call->core, ngx_current_msec);
     ngx_http_voiceai_call_after(call);
 }
@@ -281,6 +283,14 @@ ngx_http_voiceai_call_destroy(ngx_http_voiceai_call_t *call,
     ctx->stat = *va_call_stat(call->core);
     ctx->end = ngx_current_msec;
     ctx->ended = 1;
+
+    ngx_http_voiceai_time(NGX_HTTP_VOICEAI_TIME_CALL, ctx->end - ctx->start);
+    ngx_http_voiceai_count(NGX_HTTP_VOICEAI_COUNT_NOISE, ctx->stat.noises);
+    ngx_http_voiceai_count(NGX_HTTP_VOICEAI_COUNT_GAPS, ctx->stat.gaps_ms);
+
+    if (state == NGX_HTTP_VOICEAI_LOST && !call->spoken && !call->transfer) {
+        ngx_http_voiceai_count(NGX_HTTP_VOICEAI_COUNT_LOST, 1);
+    }
 
     ngx_log_error(NGX_LOG_INFO, call->request->connection->log, 0,
                   "voiceai: call %*s stream over after %M ms, %ud turns, "
@@ -643,6 +653,8 @@ ngx_http_voiceai_call_act(void *ctx, const va_action_t *act)
 
     case VA_ACT_HEARD:
         call->changed = 1;
+        ngx_http_voiceai_count(NGX_HTTP_VOICEAI_COUNT_HEARD,
+                               act->text.len != 0);
         ngx_log_error(NGX_LOG_INFO, call->request->connection->log, 0,
                       "voiceai: call %*s caller spoke, %uz characters "
                       "understood", (size_t) rec->sid_len, rec->sid,
@@ -664,6 +676,30 @@ ngx_http_voiceai_call_act(void *ctx, const va_action_t *act)
     ((from) && (to) >= (from) ? (ngx_msec_t) ((to) - (from)) : 0)
 
 
+/* Counts where the time before an answer went. */
+
+static void
+ngx_http_voiceai_call_times(const va_turn_times_t *t)
+{
+    ngx_http_voiceai_time(NGX_HTTP_VOICEAI_TIME_RESPONSE,
+                          ngx_http_voiceai_since(t->speech_end,
+                                                 t->first_sent));
+    ngx_http_voiceai_time(NGX_HTTP_VOICEAI_TIME_ENDPOINTING,
+                          ngx_http_voiceai_since(t->speech_end, t->turn_end));
+    ngx_http_voiceai_time(NGX_HTTP_VOICEAI_TIME_RECOGNISER,
+                          ngx_http_voiceai_since(t->turn_end, t->transcript));
+    ngx_http_voiceai_time(NGX_HTTP_VOICEAI_TIME_MODEL,
+                          ngx_http_voiceai_since(t->transcript,
+                                                 t->first_speak));
+    ngx_http_voiceai_time(NGX_HTTP_VOICEAI_TIME_VOICE,
+                          ngx_http_voiceai_since(t->first_speak,
+                                                 t->first_audio));
+    ngx_http_voiceai_time(NGX_HTTP_VOICEAI_TIME_SENDING,
+                          ngx_http_voiceai_since(t->first_audio,
+                                                 t->first_sent));
+}
+
+
 static void
 ngx_http_voiceai_call_spoke(ngx_http_voiceai_call_t *call,
     const va_action_t *act)
@@ -676,6 +712,10 @@ ngx_http_voiceai_call_spoke(ngx_http_voiceai_call_t *call,
     call->spoken = (call->say.len != 0);
     call->changed = 1;
 
+    ngx_http_voiceai_count(NGX_HTTP_VOICEAI_COUNT_SPOKEN, 1);
+    ngx_http_voiceai_count(NGX_HTTP_VOICEAI_COUNT_INTERRUPTED,
+                           act->interrupted);
+
     if (t->speech_end == 0 || t->first_sent == 0) {
         ngx_log_error(NGX_LOG_INFO, call->request->connection->log, 0,
                       "voiceai: call %*s assistant spoke, %uz characters%s",
@@ -683,6 +723,8 @@ ngx_http_voiceai_call_spoke(ngx_http_voiceai_call_t *call,
                       act->interrupted ? ", interrupted" : "");
         return;
     }
+
+    ngx_http_voiceai_call_times(t);
 
     call->ctx->latency = ngx_http_voiceai_since(t->speech_end, t->first_sent);
 

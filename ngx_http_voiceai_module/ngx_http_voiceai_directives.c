@@ -80,6 +80,7 @@ ngx_command_t  ngx_http_voiceai_commands[] = {
                            ngx_http_voiceai_interrupt_handler),
     ngx_http_voiceai_place("calls", ngx_http_voiceai_calls_handler),
     ngx_http_voiceai_place("events", ngx_http_voiceai_events_handler),
+    ngx_http_voiceai_place("metrics", ngx_http_voiceai_metrics_handler),
 
     ngx_http_voiceai_loc("public_url", NGX_CONF_TAKE1,
                          ngx_http_voiceai_public_url, public_url, NULL),

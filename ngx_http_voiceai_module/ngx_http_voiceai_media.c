@@ -270,6 +270,7 @@ ngx_http_voiceai_media_read(ngx_http_request_t *r)
         }
 
         ctx->bytes_in += n;
+        ngx_http_voiceai_count(NGX_HTTP_VOICEAI_COUNT_RECEIVED, n);
 
         ngx_http_voiceai_media_feed(s, ngx_http_voiceai_recv, n);
 
@@ -411,6 +412,7 @@ ngx_http_voiceai_media_flush(ngx_http_request_t *r)
     n = 0;
     rc = ngx_http_voiceai_send_out(c, &s->out, &n);
     ctx->bytes_out += n;
+    ngx_http_voiceai_count(NGX_HTTP_VOICEAI_COUNT_SENT, n);
 
     if (rc == NGX_ERROR) {
         ngx_http_voiceai_media_done(s, "the connection broke");

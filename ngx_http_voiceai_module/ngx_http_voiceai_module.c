@@ -40,6 +40,7 @@ static ngx_http_voiceai_path_t  ngx_http_voiceai_paths[] = {
     { ngx_string("/interrupt-call/"), ngx_http_voiceai_interrupt_handler, 1 },
     { ngx_string("/calls/"), ngx_http_voiceai_calls_handler, 1 },
     { ngx_string("/events"), ngx_http_voiceai_events_handler, 0 },
+    { ngx_string("/metrics"), ngx_http_voiceai_metrics_handler, 0 },
     { ngx_null_string, NULL, 0 }
 };
 
@@ -135,7 +136,9 @@ ngx_http_voiceai_postconfiguration(ngx_conf_t *cf)
         return NGX_OK;
     }
 
-    if (ngx_http_voiceai_pool(cf, vmcf) != NGX_OK) {
+    if (ngx_http_voiceai_pool(cf, vmcf) != NGX_OK
+        || ngx_http_voiceai_metrics_zone(cf) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
@@ -179,7 +182,9 @@ ngx_http_voiceai_init_process(ngx_cycle_t *cycle)
     ngx_log_debug1(NGX_LOG_DEBUG_HTTP, cycle->log, 0,
                    "voiceai %s", VA_VERSION);
 
-    if (ngx_http_voiceai_bus_init(cycle, vmcf) != NGX_OK) {
+    if (ngx_http_voiceai_metrics_init(cycle) != NGX_OK
+        || ngx_http_voiceai_bus_init(cycle, vmcf) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
@@ -203,4 +208,5 @@ ngx_http_voiceai_exit_process(ngx_cycle_t *cycle)
     ngx_http_voiceai_phrases_exit();
     ngx_http_voiceai_gather_exit();
     ngx_http_voiceai_transport_exit(cycle);
+    ngx_http_voiceai_metrics_exit();
 }

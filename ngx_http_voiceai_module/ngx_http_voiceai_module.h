@@ -12,6 +12,7 @@
 #include "../src/wire/va_form.h"
 #include "../src/wire/va_ws.h"
 
+#include "ngx_http_voiceai_metrics.h"
 #include "ngx_http_voiceai_transport.h"
 #include "ngx_http_voiceai_zone.h"
 
@@ -43,6 +44,7 @@ typedef struct {
     ngx_str_t                     pool_name;
     ngx_uint_t                    used;     /* some server has a handler */
     ngx_array_t                   zones;    /* ngx_http_voiceai_used_zone_t */
+    ngx_shm_zone_t               *metrics;
 } ngx_http_voiceai_main_conf_t;
 
 

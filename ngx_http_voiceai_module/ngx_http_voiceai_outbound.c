@@ -183,6 +183,7 @@ ngx_http_voiceai_make_call_record(ngx_http_request_t *r, va_make_call_t *call)
         return NGX_OK;
 
     case NGX_BUSY:
+        ngx_http_voiceai_count(NGX_HTTP_VOICEAI_COUNT_REFUSED, 1);
         return ngx_http_voiceai_refuse(r, NGX_HTTP_SERVICE_UNAVAILABLE,
                                        "too many calls");
 
@@ -381,6 +382,8 @@ ngx_http_voiceai_make_call_answer(void *data, va_rc_t rc,
                                                  va_str(answer->status)));
         ctx->known = 1;
 
+        ngx_http_voiceai_count(NGX_HTTP_VOICEAI_COUNT_OUTBOUND, 1);
+
         ngx_log_error(NGX_LOG_INFO, c->log, 0,
                       "voiceai: call %s is being made", answer->sid);
 
@@ -567,6 +570,8 @@ ngx_http_voiceai_status(ngx_http_request_t *r)
                           va_status_name(status));
 
             if (va_status_final(status)) {
+                ngx_http_voiceai_count(NGX_HTTP_VOICEAI_COUNT_COMPLETED
+                                       + status - VA_STATUS_COMPLETED, 1);
                 rec->state = NGX_HTTP_VOICEAI_ENDED;
                 what |= NGX_HTTP_VOICEAI_STORE_STATE;
             }

@@ -204,6 +204,9 @@ ngx_http_voiceai_work_submit(ngx_http_voiceai_call_t *call,
 
         work->fixed = 1;
         work->phrase = ngx_http_voiceai_phrase_find(&work->key);
+        ngx_http_voiceai_count(work->phrase
+                               ? NGX_HTTP_VOICEAI_COUNT_PHRASE_HIT
+                               : NGX_HTTP_VOICEAI_COUNT_PHRASE_MISS, 1);
 
         if (work->phrase) {
             ngx_http_voiceai_work_defer(work);
@@ -424,11 +427,13 @@ ngx_http_voiceai_work_result(void *data, ngx_http_voiceai_job_t *job,
 
     case NGX_HTTP_VOICEAI_RESULT_DONE:
         work->job = NULL;
+        ngx_http_voiceai_count_request(work->stage, 0, 0, res->first);
         ngx_http_voiceai_work_finish(work);
         break;
 
     case NGX_HTTP_VOICEAI_RESULT_FAILED:
         work->job = NULL;
+        ngx_http_voiceai_count_request(work->stage, 1, res->late, 0);
 
         ngx_log_error(NGX_LOG_ERR, call->request->connection->log, 0,
                       "voiceai: call %*s %s failed with status %ui: %*s",

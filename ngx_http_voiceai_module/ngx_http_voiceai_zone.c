@@ -550,6 +550,13 @@ ngx_http_voiceai_zone_announce(ngx_shm_zone_t *zone,
         ngx_rbtree_insert(&sh->tree, &slot->node);
         ngx_queue_insert_tail(&sh->used, &slot->queue);
 
+        if (rec->direction_len == sizeof("inbound") - 1
+            && ngx_memcmp(rec->direction, "inbound", sizeof("inbound") - 1)
+               == 0)
+        {
+            ngx_http_voiceai_count(NGX_HTTP_VOICEAI_COUNT_INBOUND, 1);
+        }
+
     } else if (slot->record.connects >= NGX_HTTP_VOICEAI_CONNECTS) {
         rc = NGX_DECLINED;
         goto done;

@@ -134,6 +134,14 @@ const char *va_exposition_type(bool openmetrics)
 bool va_exposition_accepts(va_str_t accept)
 {
     static const char name[] = "application/openmetrics-text";
+    const size_t n = sizeof(name) - 1;
 
-    return memmem(accept.data, accept.len, name, sizeof(name) - 1) != NULL;
+    while (accept.len >= n) {
+        if (memcmp(accept.data, name, n) == 0) {
+            return true;
+        }
+        accept.data++;
+        accept.len--;
+    }
+    return false;
 }
