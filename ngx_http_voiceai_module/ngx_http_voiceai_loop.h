@@ -49,18 +49,23 @@
 /* no provider's wish to be left alone counts for longer, in seconds */
 #define NGX_HTTP_VOICEAI_RETRY_MAX    86400
 
-/* easy handles kept for reuse, with the TLS sessions they remember */
+/* easy handles kept for reuse */
 #define NGX_HTTP_VOICEAI_SPARE        64
+
+/* audio of a stream which waits for the thread: eight seconds */
+#define NGX_HTTP_VOICEAI_MIC_MAX      64000
 
 
 /* what the event loop asks a thread to do with a job */
 #define NGX_HTTP_VOICEAI_CMD_START    1
 #define NGX_HTTP_VOICEAI_CMD_CANCEL   2
 #define NGX_HTTP_VOICEAI_CMD_RESUME   4
+#define NGX_HTTP_VOICEAI_CMD_AUDIO    8
 
 
-typedef struct ngx_http_voiceai_msg_s   ngx_http_voiceai_msg_t;
-typedef struct ngx_http_voiceai_loop_s  ngx_http_voiceai_loop_t;
+typedef struct ngx_http_voiceai_msg_s     ngx_http_voiceai_msg_t;
+typedef struct ngx_http_voiceai_loop_s    ngx_http_voiceai_loop_t;
+typedef struct ngx_http_voiceai_stream_s  ngx_http_voiceai_stream_t;
 
 
 struct ngx_http_voiceai_msg_s {
@@ -101,6 +106,8 @@ struct ngx_http_voiceai_job_s {
     ngx_msec_t                  first_timeout;
     ngx_msec_t                  idle_timeout;
     ngx_msec_t                  timeout;
+    ngx_uint_t                  streams;  /* audio is given while it runs */
+    ngx_uint_t                  warm;     /* opens a connection, no more */
 
     /* event loop */
 
@@ -126,16 +133,24 @@ struct ngx_http_voiceai_job_s {
     size_t                      waiting;   /* bytes of results not taken */
     ngx_http_voiceai_msg_t     *tail;      /* may grow, if of this batch */
     ngx_uint_t                  batch;
+    va_buf_t                    mic;      /* audio to be sent */
+    size_t                      flush;    /* finalize after so much of it */
+    ngx_uint_t                  flush_set;
 
     /* thread, or the event loop when the job has not been started */
 
     va_ai_stage_t               stage;
     va_str_t                    kind;
     va_str_t                    socket;
+    va_str_t                    proxy;
+    va_str_t                    ca;
+    va_str_t                    cert;
+    va_str_t                    cert_key;
+    ngx_uint_t                  tls;
     va_ai_conf_t                conf;
     va_ai_input_t               input;
 
-    u_char                     *copy;     /* what the five above point to */
+    u_char                     *copy;     /* what those above point to */
     size_t                      copy_len;
 
     ngx_queue_t                 active;
@@ -147,7 +162,9 @@ struct ngx_http_voiceai_job_s {
     curl_mime                  *mime;
     va_ai_request_t             request;
     va_ai_reader_t             *reader;
+    ngx_http_voiceai_stream_t  *stream;
 
+    ngx_http_voiceai_fault_e    fault;
     u_char                      peer[NGX_HTTP_VOICEAI_PEER_LEN];
 
     unsigned                    started:1;
@@ -174,6 +191,7 @@ struct ngx_http_voiceai_loop_s {
 
     int                         epoll;
     int                         wake;     /* eventfd */
+    int                         streams;  /* epoll of sockets of streams */
 
     /* mutex */
 
@@ -184,7 +202,9 @@ struct ngx_http_voiceai_loop_s {
     /* thread */
 
     CURLM                      *multi;
+    CURLSH                     *share;    /* of TLS sessions */
     ngx_queue_t                 active;
+    ngx_queue_t                 again;    /* streams with more to be read */
     ngx_uint_t                  nspare;
     CURL                       *spare[NGX_HTTP_VOICEAI_SPARE];
 
@@ -247,6 +267,10 @@ void ngx_http_voiceai_push_end(ngx_http_voiceai_job_t *job, ngx_uint_t failed,
     ngx_uint_t status, ngx_int_t retry_after);
 ngx_uint_t ngx_http_voiceai_pause(ngx_http_voiceai_job_t *job);
 ngx_uint_t ngx_http_voiceai_excess(ngx_http_voiceai_job_t *job);
+ngx_int_t ngx_http_voiceai_mic(ngx_http_voiceai_job_t *job, const u_char *ulaw,
+    size_t len, ngx_uint_t flush);
+ngx_uint_t ngx_http_voiceai_mic_take(ngx_http_voiceai_job_t *job,
+    va_buf_t *audio, ssize_t *flush);
 void ngx_http_voiceai_take(ngx_http_voiceai_msgs_t *list);
 void ngx_http_voiceai_taken(ngx_http_voiceai_job_t *job, size_t size);
 ngx_uint_t ngx_http_voiceai_ping(ngx_http_voiceai_loop_t *loop);
@@ -269,9 +293,29 @@ void ngx_http_voiceai_loop_run(void *data, ngx_log_t *log);
 
 void ngx_http_voiceai_transfer_start(ngx_http_voiceai_job_t *job);
 void ngx_http_voiceai_transfer_done(ngx_http_voiceai_job_t *job, CURLcode code);
-void ngx_http_voiceai_transfer_fail(ngx_http_voiceai_job_t *job,
-    const char *fmt, ...);
 void ngx_http_voiceai_transfer_resume(ngx_http_voiceai_job_t *job);
+size_t ngx_http_voiceai_transfer_write(char *data, size_t size, size_t count,
+    void *arg);
+void ngx_http_voiceai_transfer_end(ngx_http_voiceai_job_t *job,
+    ngx_uint_t failed);
+
+/* ngx_http_voiceai_transport_setup.c: the request, in an easy handle */
+
+CURLcode ngx_http_voiceai_transfer_setup(ngx_http_voiceai_job_t *job);
+void ngx_http_voiceai_transfer_peer(ngx_http_voiceai_job_t *job, va_str_t url);
+
+/* ngx_http_voiceai_transport_error.c: why a transfer failed */
+
+void ngx_http_voiceai_transfer_error(ngx_http_voiceai_job_t *job,
+    ngx_http_voiceai_fault_e fault, const char *fmt, ...);
+void ngx_http_voiceai_transfer_fail(ngx_http_voiceai_job_t *job,
+    ngx_http_voiceai_fault_e fault, const char *fmt, ...);
+void ngx_http_voiceai_transfer_rejected(ngx_http_voiceai_job_t *job,
+    va_rc_t rc);
+void ngx_http_voiceai_transfer_explain(ngx_http_voiceai_job_t *job,
+    CURLcode code);
+
+/* ngx_http_voiceai_transport_stream.c: a WebSocket, on that thread */
 
 /* ngx_http_voiceai_transport_job.c: memory of a job, and its copies */
 

@@ -13,9 +13,14 @@
 /* for a thread which has not left although its pool is gone */
 #define NGX_HTTP_VOICEAI_EXIT_TIME  1000
 
+/* for a connection which is opened ahead */
+#define NGX_HTTP_VOICEAI_WARM_TIME  5000
+
 
 static ngx_http_voiceai_loop_t *ngx_http_voiceai_transport_loop(
     ngx_thread_pool_t *pool, ngx_log_t *log);
+static ngx_int_t ngx_http_voiceai_transport_begin(ngx_http_voiceai_job_t *job,
+    ngx_http_voiceai_loop_t *loop);
 static ngx_int_t ngx_http_voiceai_transport_post(
     ngx_http_voiceai_loop_t *loop);
 static void ngx_http_voiceai_transport_posted(ngx_event_t *ev);
@@ -222,18 +227,10 @@ ngx_http_voiceai_job_start(ngx_thread_pool_t *pool,
         goto refused;
     }
 
-    job->loop = loop;
     job->handler = handler;
     job->data = data;
 
-    ngx_queue_insert_tail(&t->jobs, &job->queue);
-    t->njobs++;
-
-    if (ngx_http_voiceai_command(job, NGX_HTTP_VOICEAI_CMD_START)
-        && ngx_http_voiceai_transport_post(loop) != NGX_OK)
-    {
-        ngx_http_voiceai_recall(job);
-        ngx_http_voiceai_transport_free(job);
+    if (ngx_http_voiceai_transport_begin(job, loop) != NGX_OK) {
         goto refused;
     }
 
@@ -251,6 +248,111 @@ refused:
     t->stat.refused++;
 
     return NULL;
+}
+
+
+/* Gives the job to the loop, or frees it. */
+
+static ngx_int_t
+ngx_http_voiceai_transport_begin(ngx_http_voiceai_job_t *job,
+    ngx_http_voiceai_loop_t *loop)
+{
+    ngx_http_voiceai_transport_t  *t;
+
+    t = &ngx_http_voiceai_transport;
+
+    job->loop = loop;
+
+    ngx_queue_insert_tail(&t->jobs, &job->queue);
+    t->njobs++;
+
+    if (ngx_http_voiceai_command(job, NGX_HTTP_VOICEAI_CMD_START)
+        && ngx_http_voiceai_transport_post(loop) != NGX_OK)
+    {
+        ngx_http_voiceai_recall(job);
+        ngx_http_voiceai_transport_free(job);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+/* A job whose results nobody hears is one that was cancelled. */
+
+void
+ngx_http_voiceai_transport_warm(ngx_thread_pool_t *pool,
+    ngx_http_voiceai_provider_t *provider, va_ai_stage_t stage, ngx_log_t *log)
+{
+    va_ai_input_t                  input;
+    ngx_http_voiceai_job_t        *job;
+    ngx_http_voiceai_loop_t       *loop;
+    ngx_http_voiceai_provider_t    address;
+    ngx_http_voiceai_transport_t  *t;
+
+    t = &ngx_http_voiceai_transport;
+
+    /* a convenience, for which no request may be refused */
+
+    if (!t->ready || t->njobs >= NGX_HTTP_VOICEAI_JOBS / 2) {
+        return;
+    }
+
+    loop = ngx_http_voiceai_transport_loop(pool, log);
+    if (loop == NULL) {
+        return;
+    }
+
+    address = *provider;
+
+    ngx_str_null(&address.key);
+
+    if (address.first_timeout == 0
+        || address.first_timeout > NGX_HTTP_VOICEAI_WARM_TIME)
+    {
+        address.first_timeout = NGX_HTTP_VOICEAI_WARM_TIME;
+    }
+
+    ngx_memzero(&input, sizeof(va_ai_input_t));
+
+    input.stage = stage;
+
+    job = ngx_http_voiceai_job_create(&address, &input, log);
+    if (job == NULL) {
+        return;
+    }
+
+    job->warm = 1;
+    job->cancelled = 1;
+
+    (void) ngx_http_voiceai_transport_begin(job, loop);
+}
+
+
+ngx_int_t
+ngx_http_voiceai_job_audio(ngx_http_voiceai_job_t *job, const u_char *ulaw,
+    size_t len)
+{
+    if (!ngx_http_voiceai_transport.ready
+        || job->cancelled || job->closing || !job->streams)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_voiceai_mic(job, ulaw, len, 0);
+}
+
+
+ngx_int_t
+ngx_http_voiceai_job_finalize(ngx_http_voiceai_job_t *job)
+{
+    if (!ngx_http_voiceai_transport.ready
+        || job->cancelled || job->closing || !job->streams)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_voiceai_mic(job, NULL, 0, 1);
 }
 
 
@@ -334,6 +436,7 @@ ngx_http_voiceai_transport_posted(ngx_event_t *ev)
     }
 
     while ((job = ngx_http_voiceai_next_job(loop, &commands)) != NULL) {
+        job->fault = NGX_HTTP_VOICEAI_FAULT_LOCAL;
         (void) ngx_cpystrn(job->error, (u_char *) "thread pool is busy",
                            NGX_HTTP_VOICEAI_ERROR_LEN);
         ngx_http_voiceai_push_end(job, 1, 0, -1);

@@ -77,6 +77,10 @@ ngx_http_voiceai_job_size(ngx_http_voiceai_provider_t *provider,
            + provider->voice.len + 1
            + provider->language.len + 1
            + provider->format.len + 1
+           + provider->proxy.len + 1
+           + provider->ca.len + 1
+           + provider->cert.len + 1
+           + provider->cert_key.len + 1
            + input->context.len + 1
            + input->prompt.len + 1
            + input->text.len + 1
@@ -153,6 +157,12 @@ ngx_http_voiceai_job_copy(ngx_http_voiceai_job_t *job,
     job->stage = input->stage;
     job->kind = ngx_http_voiceai_copy_str(&p, &provider->kind);
     job->socket = ngx_http_voiceai_copy_str(&p, &provider->socket);
+
+    job->proxy = ngx_http_voiceai_copy_str(&p, &provider->proxy);
+    job->ca = ngx_http_voiceai_copy_str(&p, &provider->ca);
+    job->cert = ngx_http_voiceai_copy_str(&p, &provider->cert);
+    job->cert_key = ngx_http_voiceai_copy_str(&p, &provider->cert_key);
+    job->tls = provider->tls;
 
     job->conf.url = ngx_http_voiceai_copy_str(&p, &provider->url);
     job->conf.key = ngx_http_voiceai_copy_str(&p, &provider->key);

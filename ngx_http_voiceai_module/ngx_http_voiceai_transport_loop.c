@@ -87,6 +87,19 @@ ngx_http_voiceai_loop_create(ngx_http_voiceai_loop_t *loop, ngx_log_t *log)
         goto failed;
     }
 
+    /* one thread has it at a time, so it needs no locks */
+
+    loop->share = curl_share_init();
+    if (loop->share == NULL
+        || curl_share_setopt(loop->share, CURLSHOPT_SHARE,
+                             CURL_LOCK_DATA_SSL_SESSION)
+           != CURLSHE_OK)
+    {
+        ngx_log_error(NGX_LOG_CRIT, log, 0,
+                      "voiceai: curl_share_init() failed");
+        goto failed;
+    }
+
     (void) curl_multi_setopt(loop->multi, CURLMOPT_SOCKETFUNCTION,
                              ngx_http_voiceai_loop_socket);
     (void) curl_multi_setopt(loop->multi, CURLMOPT_SOCKETDATA, loop);
@@ -117,6 +130,10 @@ ngx_http_voiceai_loop_destroy(ngx_http_voiceai_loop_t *loop)
 
     if (loop->multi) {
         (void) curl_multi_cleanup(loop->multi);
+    }
+
+    if (loop->share) {
+        (void) curl_share_cleanup(loop->share);
     }
 
     if (loop->wake != -1) {
@@ -178,7 +195,8 @@ ngx_http_voiceai_loop_commands(ngx_http_voiceai_loop_t *loop)
         }
 
         if (commands & NGX_HTTP_VOICEAI_CMD_CANCEL) {
-            ngx_http_voiceai_transfer_fail(job, "cancelled");
+            ngx_http_voiceai_transfer_fail(job, NGX_HTTP_VOICEAI_FAULT_NONE,
+                                           "cancelled");
 
         } else if (commands & NGX_HTTP_VOICEAI_CMD_START) {
             ngx_http_voiceai_transfer_start(job);
@@ -308,7 +326,9 @@ ngx_http_voiceai_loop_deadlines(ngx_http_voiceai_loop_t *loop)
                 && now - job->submitted >= job->first_timeout)
             {
                 job->late = 1;
-                ngx_http_voiceai_transfer_fail(job, "no answer within %Mms",
+                ngx_http_voiceai_transfer_fail(job,
+                                               NGX_HTTP_VOICEAI_FAULT_TIMEOUT,
+                                               "no answer within %Mms",
                                                job->first_timeout);
             }
 
@@ -323,7 +343,9 @@ ngx_http_voiceai_loop_deadlines(ngx_http_voiceai_loop_t *loop)
                >= (ngx_msec_int_t) job->idle_timeout)
         {
             job->late = 1;
-            ngx_http_voiceai_transfer_fail(job, "no data for %Mms",
+            ngx_http_voiceai_transfer_fail(job,
+                                           NGX_HTTP_VOICEAI_FAULT_TIMEOUT,
+                                           "no data for %Mms",
                                            job->idle_timeout);
         }
     }
@@ -376,11 +398,13 @@ ngx_http_voiceai_loop_abort(ngx_http_voiceai_loop_t *loop)
         q = ngx_queue_head(&loop->active);
         job = ngx_queue_data(q, ngx_http_voiceai_job_t, active);
 
-        ngx_http_voiceai_transfer_fail(job, "server is shutting down");
+        ngx_http_voiceai_transfer_fail(job, NGX_HTTP_VOICEAI_FAULT_LOCAL,
+                                       "server is shutting down");
     }
 
     while ((job = ngx_http_voiceai_next_job(loop, &commands)) != NULL) {
-        ngx_http_voiceai_transfer_fail(job, "server is shutting down");
+        ngx_http_voiceai_transfer_fail(job, NGX_HTTP_VOICEAI_FAULT_LOCAL,
+                                       "server is shutting down");
     }
 
     /* no reason to linger */

@@ -8,6 +8,8 @@
 #include "ngx_http_voiceai_loop.h"
 
 
+static ngx_uint_t ngx_http_voiceai_leave_command(ngx_http_voiceai_job_t *job,
+    ngx_uint_t command);
 static ngx_http_voiceai_msg_t *ngx_http_voiceai_msg_create(
     ngx_http_voiceai_job_t *job, const va_ai_event_t *event);
 static ngx_uint_t ngx_http_voiceai_msg_grow(ngx_http_voiceai_job_t *job,
@@ -60,22 +62,12 @@ ngx_http_voiceai_command(ngx_http_voiceai_job_t *job, ngx_uint_t command)
     ngx_uint_t                wake, post;
     ngx_http_voiceai_loop_t  *loop;
 
-    wake = 0;
-    post = 0;
     loop = job->loop;
 
     ngx_http_voiceai_lock();
 
-    if (!job->finished) {
-        wake = loop->running && ngx_queue_empty(&loop->inbox);
-        post = !loop->running;
-
-        if (job->commands == 0) {
-            ngx_queue_insert_tail(&loop->inbox, &job->inbox);
-        }
-
-        job->commands |= command;
-    }
+    post = !job->finished && !loop->running;
+    wake = ngx_http_voiceai_leave_command(job, command);
 
     ngx_http_voiceai_unlock();
 
@@ -84,6 +76,111 @@ ngx_http_voiceai_command(ngx_http_voiceai_job_t *job, ngx_uint_t command)
     }
 
     return post;
+}
+
+
+/* Returns whether the thread has to be woken. */
+
+static ngx_uint_t
+ngx_http_voiceai_leave_command(ngx_http_voiceai_job_t *job, ngx_uint_t command)
+{
+    ngx_uint_t                wake;
+    ngx_http_voiceai_loop_t  *loop;
+
+    if (job->finished) {
+        return 0;
+    }
+
+    loop = job->loop;
+    wake = loop->running && ngx_queue_empty(&loop->inbox);
+
+    if (job->commands == 0) {
+        ngx_queue_insert_tail(&loop->inbox, &job->inbox);
+    }
+
+    job->commands |= command;
+
+    return wake;
+}
+
+
+/*
+ * Event loop: audio of a stream for its thread, or the wish to have all of it
+ * answered.  A stream is active until it ends, so its loop is running.
+ */
+
+ngx_int_t
+ngx_http_voiceai_mic(ngx_http_voiceai_job_t *job, const u_char *ulaw,
+    size_t len, ngx_uint_t flush)
+{
+    ngx_int_t   rc;
+    ngx_uint_t  wake;
+
+    wake = 0;
+    rc = NGX_OK;
+
+    ngx_http_voiceai_lock();
+
+    if (job->finished) {
+        rc = NGX_ERROR;
+
+    } else if (len > job->mic.max - job->mic.len) {
+        rc = NGX_BUSY;
+
+    } else if (len && va_buf_append(&job->mic, ulaw, len) != VA_OK) {
+        va_buf_reset(&job->mic);
+        rc = NGX_ERROR;
+
+    } else {
+
+        if (flush) {
+            job->flush = job->mic.len;
+            job->flush_set = 1;
+        }
+
+        wake = ngx_http_voiceai_leave_command(job,
+                                              NGX_HTTP_VOICEAI_CMD_AUDIO);
+    }
+
+    ngx_http_voiceai_unlock();
+
+    if (wake) {
+        ngx_http_voiceai_signal(job->loop->wake);
+    }
+
+    return rc;
+}
+
+
+/*
+ * Thread: takes what has been given, into a buffer which is empty and whose
+ * memory the event loop goes on with.  Returns whether there is anything;
+ * *flush is where to finalize, or -1.
+ */
+
+ngx_uint_t
+ngx_http_voiceai_mic_take(ngx_http_voiceai_job_t *job, va_buf_t *audio,
+    ssize_t *flush)
+{
+    va_buf_t    empty;
+    ngx_uint_t  any;
+
+    ngx_http_voiceai_lock();
+
+    any = job->mic.len || job->flush_set;
+
+    if (any) {
+        empty = *audio;
+        *audio = job->mic;
+        job->mic = empty;
+
+        *flush = job->flush_set ? (ssize_t) job->flush : -1;
+        job->flush_set = 0;
+    }
+
+    ngx_http_voiceai_unlock();
+
+    return any;
 }
 
 
@@ -318,6 +415,7 @@ ngx_http_voiceai_push_end(ngx_http_voiceai_job_t *job, ngx_uint_t failed,
     msg->result.confidence = -1;
     msg->result.status = status;
     msg->result.late = job->late;
+    msg->result.fault = failed ? job->fault : NGX_HTTP_VOICEAI_FAULT_NONE;
     msg->result.retry_after = retry_after;
     msg->result.total = now - job->submitted;
     msg->result.first = job->answered ? job->first - job->submitted : 0;
