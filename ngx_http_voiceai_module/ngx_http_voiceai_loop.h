@@ -165,6 +165,7 @@ struct ngx_http_voiceai_job_s {
     ngx_http_voiceai_stream_t  *stream;
 
     ngx_http_voiceai_fault_e    fault;
+    va_ai_error_class_t         why;
     u_char                      peer[NGX_HTTP_VOICEAI_PEER_LEN];
 
     unsigned                    started:1;

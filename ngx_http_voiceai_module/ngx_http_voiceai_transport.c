@@ -322,6 +322,11 @@ ngx_http_voiceai_transport_warm(ngx_thread_pool_t *pool,
         return;
     }
 
+    if (job->streams) {
+        ngx_http_voiceai_job_free(job);
+        return;
+    }
+
     job->warm = 1;
     job->cancelled = 1;
 

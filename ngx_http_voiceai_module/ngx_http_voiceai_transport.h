@@ -59,6 +59,8 @@ typedef struct {
     ngx_uint_t                      status;       /* HTTP, 0: no answer */
     ngx_uint_t                      late;         /* ran into a deadline */
     ngx_http_voiceai_fault_e        fault;        /* of FAILED */
+    va_ai_error_class_t             why;          /* and what the reader found,
+                                                     VA_AI_FINE: nothing */
     ngx_msec_t                      first;        /* submit to first byte */
     ngx_msec_t                      total;        /* submit to end */
     ngx_int_t                       retry_after;  /* seconds, as the provider

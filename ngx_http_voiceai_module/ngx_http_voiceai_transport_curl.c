@@ -267,6 +267,16 @@ ngx_http_voiceai_transfer_end(ngx_http_voiceai_job_t *job, ngx_uint_t failed)
     status = ngx_http_voiceai_transfer_status(job);
     retry_after = ngx_http_voiceai_transfer_retry_after(job);
 
+    if (job->reader) {
+        job->why = va_ai_reader_class(job->reader);
+    }
+
+    if (job->fault == NGX_HTTP_VOICEAI_FAULT_RESPONSE
+        && job->why == VA_AI_CUT)
+    {
+        job->fault = NGX_HTTP_VOICEAI_FAULT_CUT;
+    }
+
     if (job->fault == NGX_HTTP_VOICEAI_FAULT_RESPONSE
         && (status < 200 || status > 299))
     {

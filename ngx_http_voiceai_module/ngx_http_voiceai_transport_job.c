@@ -42,6 +42,9 @@ ngx_http_voiceai_job_create(ngx_http_voiceai_provider_t *provider,
 
     ngx_http_voiceai_job_copy(job, provider, input);
 
+    job->streams = va_ai_streams(job->kind, job->stage);
+
+    va_buf_init(&job->mic, NGX_HTTP_VOICEAI_MIC_MAX);
     ngx_http_voiceai_msgs_init(&job->left);
 
     job->submitted = ngx_http_voiceai_msec();
@@ -252,5 +255,6 @@ void
 ngx_http_voiceai_job_free(ngx_http_voiceai_job_t *job)
 {
     ngx_http_voiceai_job_forget(job);
+    va_buf_free(&job->mic);
     ngx_free(job);
 }

@@ -383,6 +383,15 @@ ngx_http_voiceai_result_type(va_ai_event_type_t type)
     case VA_AI_TOOL:
         return NGX_HTTP_VOICEAI_RESULT_TOOL;
 
+    case VA_AI_PARTIAL:
+        return NGX_HTTP_VOICEAI_RESULT_PARTIAL;
+
+    case VA_AI_SPEECH_END:
+        return NGX_HTTP_VOICEAI_RESULT_SPEECH_END;
+
+    case VA_AI_FLUSHED:
+        return NGX_HTTP_VOICEAI_RESULT_FLUSHED;
+
     default: /* VA_AI_TEXT */
         return NGX_HTTP_VOICEAI_RESULT_TEXT;
     }
@@ -416,6 +425,7 @@ ngx_http_voiceai_push_end(ngx_http_voiceai_job_t *job, ngx_uint_t failed,
     msg->result.status = status;
     msg->result.late = job->late;
     msg->result.fault = failed ? job->fault : NGX_HTTP_VOICEAI_FAULT_NONE;
+    msg->result.why = job->why;
     msg->result.retry_after = retry_after;
     msg->result.total = now - job->submitted;
     msg->result.first = job->answered ? job->first - job->submitted : 0;

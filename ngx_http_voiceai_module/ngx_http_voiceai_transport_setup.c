@@ -196,7 +196,10 @@ ngx_http_voiceai_setup_request(ngx_http_voiceai_job_t *job)
     request = &job->request;
 
     if (job->warm) {
-        ngx_http_voiceai_set(CURLOPT_URL, job->conf.url.data);
+        ngx_http_voiceai_set(CURLOPT_URL,
+                             job->conf.url.len
+                             ? job->conf.url.data
+                             : va_ai_default_url(job->kind, job->stage));
         ngx_http_voiceai_set(CURLOPT_NOBODY, 1L);
 
         if (job->socket.len) {
