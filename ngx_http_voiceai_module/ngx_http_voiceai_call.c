@@ -629,6 +629,12 @@ ngx_http_voiceai_call_act(void *ctx, const va_action_t *act)
         ngx_http_voiceai_work_start(call, NGX_HTTP_VOICEAI_LLM, act);
         break;
 
+    case VA_ACT_COMMIT:
+
+        /* the requests that exist have no effects that wait for it */
+
+        break;
+
     case VA_ACT_SPEAK:
         ngx_http_voiceai_work_start(call, NGX_HTTP_VOICEAI_TTS, act);
         break;

@@ -31,6 +31,18 @@ size_t va_str_copy(char *dst, size_t cap, va_str_t s)
     return n;
 }
 
+va_str_t va_str_trim(va_str_t s)
+{
+    while (s.len > 0 && (uint8_t)s.data[s.len - 1] <= ' ') {
+        s.len--;
+    }
+    while (s.len > 0 && (uint8_t)s.data[0] <= ' ') {
+        s.data++;
+        s.len--;
+    }
+    return s;
+}
+
 char *va_str_dup(va_str_t s)
 {
     char *copy = malloc(s.len + 1);

@@ -56,6 +56,9 @@ bool va_str_caseeq(va_str_t a, va_str_t b);
  */
 size_t va_str_copy(char *dst, size_t cap, va_str_t s);
 
+/* Returns s without the white space and control bytes around it. */
+va_str_t va_str_trim(va_str_t s);
+
 /* Returns a terminated heap copy of s for free(3), or NULL without memory. */
 char *va_str_dup(va_str_t s);
 

@@ -3,71 +3,31 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "va_call_state.h"
 #include "va_responder.h"
-#include "va_speech.h"
+#include "va_utterance.h"
 
-#define VA_DIGITS 32       /* keys of one entry */
-#define VA_DIGITS_MS 2000  /* an entry ends so long after its last key */
-#define VA_REASKS 2        /* times in a row that the caller is asked again */
-#define VA_GAP_MS 40       /* a larger step of the timestamps is a gap */
-#define VA_GAP_MAX_MS 5000 /* silence heard for one gap, at most */
-#define VA_GAP_ABSURD_MS 3600000 /* a step over it is no gap but nonsense */
+#define VA_REASKS 2 /* times in a row that the caller is asked again */
+#define VA_CALL_STRINGS 6
 #define VA_HEARD_MAX (VA_SPEECH_TEXT + VA_SPEECH_SENTENCES)
-
-struct va_call {
-    va_call_conf_t conf;
-    va_buf_t strings; /* what conf's views point into */
-    va_action_pt act;
-    void *ctx;
-
-    va_listener_t *listener;
-    va_history_t history;
-    va_speech_t speech;
-    va_call_stat_t stat;
-    va_turn_times_t times;
-
-    uint32_t next_request;
-    uint32_t stt; /* outstanding requests, 0 for none */
-    uint32_t llm;
-    va_buf_t pending; /* the utterance at the recogniser, or waiting for it */
-    bool part;        /* at the recogniser is only a part of what is said */
-    bool waiting;     /* pending goes to the recogniser after that part */
-    bool unanswered;  /* the caller's last words wait for an answer */
-
-    bool started;
-    bool ended;
-    bool hangup;    /* the call ends when this turn was heard */
-    bool farewell;  /* the caller took leave */
-    bool apology;   /* this turn is the apology */
-    bool committed; /* what the caller is saying now has stopped us */
-    unsigned reasks;
-
-    bool have_timestamp;
-    uint64_t timestamp; /* expected of the next audio */
-    uint8_t frame[VA_FRAME];
-    size_t frame_len;
-
-    char digits[VA_DIGITS + 1];
-    size_t digit_count;
-    uint64_t digits_end;
-};
 
 /* Copies the strings of conf; views are made when all are in place, because
  * the buffer moves while it grows. */
 static va_rc_t va_call_copy_conf(va_call_t *call, const va_call_conf_t *conf)
 {
-    va_str_t *views[] = {&call->conf.greeting, &call->conf.apology,
-                         &call->conf.reask};
+    va_str_t *views[VA_CALL_STRINGS] = {
+        &call->conf.greeting,       &call->conf.apology,  &call->conf.reask,
+        &call->conf.silence_prompt, &call->conf.farewell, &call->conf.warning};
     size_t at = 0;
 
     call->conf = *conf;
-    for (size_t i = 0; i < sizeof(views) / sizeof(views[0]); i++) {
+    for (size_t i = 0; i < VA_CALL_STRINGS; i++) {
         va_buf_str(&call->strings, *views[i]);
     }
     if (call->strings.rc != VA_OK) {
         return call->strings.rc;
     }
-    for (size_t i = 0; i < sizeof(views) / sizeof(views[0]); i++) {
+    for (size_t i = 0; i < VA_CALL_STRINGS; i++) {
         views[i]->data = call->strings.data + at;
         at += views[i]->len;
     }
@@ -83,13 +43,20 @@ va_call_t *va_call_new(const va_call_conf_t *conf, va_action_pt act, void *ctx)
     }
     call->act = act;
     call->ctx = ctx;
-    va_buf_init(&call->strings, 3 * VA_SPEECH_TEXT);
+    va_buf_init(&call->strings, VA_CALL_STRINGS * VA_SPEECH_TEXT);
     va_buf_init(&call->pending, 0);
+    va_draft_init(&call->draft);
     va_history_init(&call->history);
     va_speech_init(&call->speech, act, ctx, conf->ahead_ms, &call->next_request,
                    &call->times);
-    call->listener = va_listener_new(&conf->listen);
-    if (call->listener == NULL || va_call_copy_conf(call, conf) != VA_OK) {
+    if (conf->backchannel_ms != 0) {
+        va_speech_keep_sent(&call->speech);
+    }
+    if (va_call_copy_conf(call, conf) == VA_OK) {
+        call->conf.listen.pause_ms = VA_ENDPOINT_CANDIDATE_MS;
+        call->listener = va_listener_new(&call->conf.listen);
+    }
+    if (call->listener == NULL) {
         va_call_free(call);
         return NULL;
     }
@@ -102,6 +69,7 @@ void va_call_free(va_call_t *call)
         va_listener_free(call->listener);
         va_history_free(&call->history);
         va_speech_free(&call->speech);
+        va_draft_free(&call->draft);
         va_buf_free(&call->pending);
         va_buf_free(&call->strings);
         free(call);
@@ -114,7 +82,7 @@ static void va_call_act(va_call_t *call, va_action_type_t type,
     call->act(call->ctx, &(va_action_t){.type = type, .request = request});
 }
 
-static void va_call_cancel(va_call_t *call, uint32_t *request)
+void va_call_cancel(va_call_t *call, uint32_t *request)
 {
     if (*request != 0) {
         va_call_act(call, VA_ACT_CANCEL, *request);
@@ -122,7 +90,7 @@ static void va_call_cancel(va_call_t *call, uint32_t *request)
     }
 }
 
-static void va_call_hang_up(va_call_t *call)
+void va_call_hang_up(va_call_t *call)
 {
     if (!call->ended) {
         va_call_cancel(call, &call->stt);
@@ -135,7 +103,7 @@ static void va_call_hang_up(va_call_t *call)
 static void va_call_turn_over(va_call_t *call, va_str_t heard, bool cut)
 {
     va_history_add(&call->history, VA_ROLE_ASSISTANT, heard, -1, cut);
-    if (heard.len != 0 || call->speech.playout.sent != 0) {
+    if (heard.len != 0 || call->speech.sounded) {
         call->stat.assistant_turns++;
         call->act(call->ctx, &(va_action_t){.type = VA_ACT_SPOKE,
                                             .text = heard,
@@ -145,18 +113,19 @@ static void va_call_turn_over(va_call_t *call, va_str_t heard, bool cut)
     memset(&call->times, 0, sizeof(call->times));
 }
 
-/* Ends the assistant's turn before its end; cut: because of the caller. */
-static void va_call_stop(va_call_t *call, bool cut, uint64_t now_ms)
+void va_call_stop(va_call_t *call, bool cut, uint64_t now_ms)
 {
     va_buf_t heard;
 
+    va_call_unguess(call);
+    call->holding = false;
     va_call_cancel(call, &call->llm);
     if (!call->speech.active) {
         return;
     }
     va_buf_init(&heard, VA_HEARD_MAX);
     va_speech_heard(&call->speech, cut ? now_ms : UINT64_MAX, &heard);
-    if (cut && call->speech.playout.sent != 0) {
+    if (cut && call->speech.sounded) {
         call->stat.interruptions++;
         call->unanswered = false;
     }
@@ -167,14 +136,13 @@ static void va_call_stop(va_call_t *call, bool cut, uint64_t now_ms)
     call->apology = false;
 }
 
-/* Begins a turn of which the whole text is known. */
-static void va_call_speak(va_call_t *call, va_str_t text, uint64_t now_ms)
+void va_call_speak(va_call_t *call, va_str_t text, uint64_t now_ms)
 {
     va_speech_begin(&call->speech);
     va_speech_write(&call->speech, text, true, now_ms);
 }
 
-static void va_call_apologise(va_call_t *call, uint64_t now_ms)
+void va_call_apologise(va_call_t *call, uint64_t now_ms)
 {
     bool again = call->apology;
     bool hangup = call->hangup || call->farewell;
@@ -190,29 +158,16 @@ static void va_call_apologise(va_call_t *call, uint64_t now_ms)
     }
 }
 
-static va_str_t va_call_trim(va_str_t text)
-{
-    while (text.len > 0 && (uint8_t)text.data[text.len - 1] <= ' ') {
-        text.len--;
-    }
-    while (text.len > 0 && (uint8_t)text.data[0] <= ' ') {
-        text.data++;
-        text.len--;
-    }
-    return text;
-}
-
-/* Looks whether the assistant's turn has come to its end. */
-static void va_call_settle(va_call_t *call, uint64_t now_ms)
+void va_call_settle(va_call_t *call, uint64_t now_ms)
 {
     va_speech_t *speech = &call->speech;
     va_str_t text;
     bool hangup;
 
-    if (call->ended || !va_speech_done(speech, now_ms)) {
+    if (call->ended || call->draft.guess || !va_speech_done(speech, now_ms)) {
         return;
     }
-    text = va_call_trim((va_str_t){speech->text.data, speech->split});
+    text = va_str_trim((va_str_t){speech->text.data, speech->split});
     hangup = call->hangup;
     call->unanswered = false;
     va_speech_stop(speech, false, now_ms);
@@ -229,22 +184,18 @@ void va_call_restore(va_call_t *call, va_role_t role, va_str_t text)
     va_history_add(&call->history, role, text, -1, false);
 }
 
-/*
- * The assistant has something to say of its own accord: what the caller says
- * from now on is weighed anew.
- */
-static void va_call_claim(va_call_t *call)
+void va_call_claim(va_call_t *call)
 {
+    va_call_redraft(call);
     va_call_cancel(call, &call->stt);
     call->part = false;
     call->waiting = false;
     va_listener_drop(call->listener);
 }
 
-/* Returns whether the assistant is busy with a turn of its own. */
-static bool va_call_busy(const va_call_t *call)
+bool va_call_busy(const va_call_t *call)
 {
-    return call->speech.active || call->llm != 0;
+    return (call->speech.active || call->llm != 0) && !call->draft.guess;
 }
 
 void va_call_start(va_call_t *call, uint64_t now_ms)
@@ -253,6 +204,7 @@ void va_call_start(va_call_t *call, uint64_t now_ms)
         return;
     }
     call->started = true;
+    call->begin = now_ms;
     if (call->ended || va_call_busy(call)) {
         return;
     }
@@ -261,175 +213,18 @@ void va_call_start(va_call_t *call, uint64_t now_ms)
         va_call_speak(call, call->conf.greeting, now_ms);
         va_call_settle(call, now_ms);
     }
+    va_call_rest(call, now_ms);
 }
 
-static void va_call_ask(va_call_t *call)
+void va_call_ask(va_call_t *call, bool speculative)
 {
     call->unanswered = true;
     va_speech_begin(&call->speech);
+    call->speech.gate = speculative;
     call->llm = ++call->next_request;
-    va_call_act(call, VA_ACT_ASK, call->llm);
-}
-
-/* The caller's speech is long enough to mean it: everything of ours stops. */
-static void va_call_commit(va_call_t *call, uint64_t now_ms)
-{
-    call->committed = true;
-    if (call->stt != 0 && !call->part) {
-        /* The caller only paused: what was said before and what comes now is
-           one utterance, unless it would be longer than one may be. */
-        if (va_listener_prepend(call->listener, &call->pending)) {
-            va_call_cancel(call, &call->stt);
-        } else {
-            call->part = true;
-        }
-    } else if (call->waiting) {
-        va_listener_prepend(call->listener, &call->pending);
-        call->waiting = false;
-    }
-    if (va_call_busy(call)) {
-        va_call_stop(call, true, now_ms);
-    } else {
-        va_speech_hush(&call->speech, now_ms);
-    }
-    call->farewell = false;
-}
-
-static void va_call_transcribe(va_call_t *call)
-{
-    call->stt = ++call->next_request;
-    call->act(call->ctx,
-              &(va_action_t){
-                  .type = VA_ACT_TRANSCRIBE,
-                  .request = call->stt,
-                  .text = va_history_last(&call->history, VA_ROLE_ASSISTANT),
-                  .data = (const uint8_t *)call->pending.data,
-                  .len = call->pending.len});
-}
-
-static void va_call_turn_end(va_call_t *call, uint64_t now_ms)
-{
-    uint32_t voiced = va_listener_voiced(call->listener);
-
-    if (voiced < call->conf.min_speech_ms ||
-        (!call->committed && (va_call_busy(call) || call->stt != 0))) {
-        call->stat.noises++;
-        va_listener_drop(call->listener);
-        return;
-    }
-    memset(&call->times, 0, sizeof(call->times));
-    call->times.speech_end = va_listener_voice_end(call->listener);
-    call->times.turn_end = now_ms;
-    va_listener_take(call->listener, &call->pending);
-    if (call->pending.rc != VA_OK) {
-        va_call_apologise(call, now_ms);
-    } else if (call->part) {
-        call->waiting = true;
-    } else {
-        va_call_transcribe(call);
-    }
-}
-
-/*
- * Returns how much voice is taken for the wish to speak.  Never less than a
- * turn needs: a sound that stops the assistant and then is no turn would leave
- * both silent.
- */
-static uint32_t va_call_threshold(const va_call_t *call)
-{
-    if (call->conf.barge_in_ms == UINT32_MAX && !va_call_busy(call)) {
-        return call->conf.min_speech_ms;
-    }
-    return call->conf.barge_in_ms > call->conf.min_speech_ms
-               ? call->conf.barge_in_ms
-               : call->conf.min_speech_ms;
-}
-
-static void va_call_hear(va_call_t *call, va_hear_t heard, uint64_t now_ms)
-{
-    switch (heard) {
-    case VA_HEAR_NOTHING:
-        return;
-    case VA_HEAR_BEGIN:
-        call->committed = false;
-        break;
-    case VA_HEAR_SPEECH:
-        break;
-    case VA_HEAR_END:
-        va_call_turn_end(call, now_ms);
-        return;
-    }
-    if (!call->committed &&
-        va_listener_voiced(call->listener) >= va_call_threshold(call)) {
-        va_call_commit(call, now_ms);
-    }
-}
-
-static void va_call_frame(va_call_t *call, const uint8_t *frame,
-                          uint64_t now_ms)
-{
-    va_call_hear(call, va_listener_frame(call->listener, frame, now_ms),
-                 now_ms);
-}
-
-/*
- * Hears silence where the timestamps show that n bytes are not all there is.
- * Late and repeated audio is heard as it comes; only a step far back starts
- * the count anew.
- */
-static void va_call_gap(va_call_t *call, uint64_t timestamp, size_t n,
-                        uint64_t now_ms)
-{
-    uint64_t next = timestamp + n / (VA_RATE / 1000);
-    uint64_t gap = timestamp - call->timestamp;
-    uint8_t silence[VA_FRAME];
-
-    if (call->have_timestamp && timestamp < call->timestamp &&
-        call->timestamp - timestamp <= VA_GAP_MAX_MS) {
-        call->timestamp = next > call->timestamp ? next : call->timestamp;
-        return;
-    }
-    if (call->have_timestamp && timestamp > call->timestamp &&
-        gap >= VA_GAP_MS && gap <= VA_GAP_ABSURD_MS) {
-        call->stat.gaps_ms += gap;
-        memset(silence, VA_ULAW_SILENCE, sizeof(silence));
-        for (uint64_t ms = 0; ms + VA_FRAME_MS <= gap && ms < VA_GAP_MAX_MS;
-             ms += VA_FRAME_MS) {
-            va_call_frame(call, silence, now_ms);
-        }
-    }
-    call->have_timestamp = true;
-    call->timestamp = next;
-}
-
-void va_call_audio(va_call_t *call, uint64_t timestamp, const uint8_t *ulaw,
-                   size_t n, uint64_t now_ms)
-{
-    size_t piece;
-
-    if (call->ended) {
-        return;
-    }
-    va_call_gap(call, timestamp, n, now_ms);
-    if (call->frame_len == 0) {
-        for (; n >= VA_FRAME; n -= VA_FRAME, ulaw += VA_FRAME) {
-            va_call_frame(call, ulaw, now_ms);
-        }
-    }
-    while (n > 0) {
-        piece = VA_FRAME - call->frame_len;
-        piece = n < piece ? n : piece;
-        memcpy(call->frame + call->frame_len, ulaw, piece);
-        call->frame_len += piece;
-        ulaw += piece;
-        n -= piece;
-        if (call->frame_len == VA_FRAME) {
-            call->frame_len = 0;
-            va_call_frame(call, call->frame, now_ms);
-        }
-    }
-    va_speech_pump(&call->speech, now_ms);
-    va_call_settle(call, now_ms);
+    call->act(call->ctx, &(va_action_t){.type = VA_ACT_ASK,
+                                        .request = call->llm,
+                                        .speculative = speculative});
 }
 
 /* Has the caller's last words answered. */
@@ -437,13 +232,13 @@ static void va_call_answer(va_call_t *call)
 {
     call->farewell =
         va_responder_goodbye(va_history_last(&call->history, VA_ROLE_USER));
-    va_call_ask(call);
+    va_call_ask(call, false);
 }
 
-/* The caller's words are known, from the recogniser or from keys. */
-static void va_call_understood(va_call_t *call, va_str_t text, float confidence)
+void va_call_understood(va_call_t *call, va_str_t text, float confidence)
 {
     call->reasks = 0;
+    call->prompts = 0;
     call->stat.user_turns++;
     va_history_add(&call->history, VA_ROLE_USER, text, confidence, false);
     va_call_answer(call);
@@ -463,29 +258,36 @@ static void va_call_part_over(va_call_t *call, va_str_t text, float confidence)
     }
 }
 
-/* Returns the words of a transcript, nothing if it is but punctuation. */
-static va_str_t va_call_words(va_str_t text)
+/* Nothing was understood. */
+static void va_call_reask(va_call_t *call, uint64_t now_ms)
 {
-    text = va_call_trim(text);
-    for (size_t i = 0; i < text.len; i++) {
-        uint8_t c = (uint8_t)text.data[i];
-
-        if (c >= 0x80 || (c >= '0' && c <= '9') ||
-            ((c | 0x20) >= 'a' && (c | 0x20) <= 'z')) {
-            return text;
-        }
+    if (call->unanswered) {
+        va_call_answer(call);
+    } else if (call->reasks < VA_REASKS && call->conf.reask.len != 0) {
+        call->reasks++;
+        va_call_speak(call, call->conf.reask, now_ms);
     }
-    return (va_str_t){NULL, 0};
 }
 
-void va_call_transcript(va_call_t *call, uint32_t request, va_str_t text,
-                        float confidence, uint64_t now_ms)
+/* The turn is over that the model has been asked about already. */
+static void va_call_guessed(va_call_t *call, va_str_t text, uint64_t now_ms)
 {
-    if (request == 0 || request != call->stt || call->ended) {
-        return;
+    call->reasks = 0;
+    call->prompts = 0;
+    call->stat.user_turns++;
+    call->draft.guess = false;
+    call->farewell = va_responder_goodbye(text);
+    if (call->llm != 0) {
+        va_call_act(call, VA_ACT_COMMIT, call->llm);
+    } else {
+        call->hangup = call->hangup || call->farewell;
     }
-    call->stt = 0;
-    text = va_call_words(text);
+    va_speech_release(&call->speech, now_ms);
+}
+
+void va_call_told(va_call_t *call, va_str_t text, float confidence,
+                  uint64_t now_ms)
+{
     call->act(call->ctx, &(va_action_t){.type = VA_ACT_HEARD,
                                         .text = text,
                                         .confidence = confidence});
@@ -495,15 +297,34 @@ void va_call_transcript(va_call_t *call, uint32_t request, va_str_t text,
     }
     va_buf_free(&call->pending);
     call->times.transcript = now_ms;
-    if (text.len != 0) {
+    if (call->draft.guess) {
+        va_call_guessed(call, text, now_ms);
+    } else if (text.len != 0) {
         va_call_understood(call, text, confidence);
-    } else if (call->unanswered) {
-        va_call_answer(call);
-    } else if (call->reasks < VA_REASKS && call->conf.reask.len != 0) {
-        call->reasks++;
-        va_call_speak(call, call->conf.reask, now_ms);
+    } else {
+        va_call_reask(call, now_ms);
     }
     va_call_settle(call, now_ms);
+}
+
+void va_call_transcript(va_call_t *call, uint32_t request, va_str_t text,
+                        float confidence, uint64_t now_ms)
+{
+    if (request == 0 || request != call->stt || call->ended) {
+        return;
+    }
+    call->stt = 0;
+    text = va_utterance_trim(text);
+    if (call->draft.asked) {
+        va_call_drafted(call, text, confidence, now_ms);
+    } else if (call->holding && !call->part && !va_call_meant(call, text)) {
+        va_buf_free(&call->pending);
+        va_call_resume(call, now_ms);
+    } else {
+        va_call_yield(call, now_ms);
+        va_call_told(call, text, confidence, now_ms);
+    }
+    va_call_rest(call, now_ms);
 }
 
 void va_call_reply(va_call_t *call, uint32_t request, va_str_t text,
@@ -518,6 +339,22 @@ void va_call_reply(va_call_t *call, uint32_t request, va_str_t text,
     va_speech_write(&call->speech, text, false, now_ms);
 }
 
+/* The assistant's turn has failed. */
+static void va_call_broken(va_call_t *call, uint64_t now_ms)
+{
+    if (call->draft.guess) {
+        /* It is asked again when the turn is over. */
+        call->stat.failures++;
+        va_call_unguess(call);
+    } else if (call->holding) {
+        /* The caller is talking: no apology into his words. */
+        call->stat.failures++;
+        va_call_yield(call, now_ms);
+    } else {
+        va_call_apologise(call, now_ms);
+    }
+}
+
 void va_call_reply_end(va_call_t *call, uint32_t request, bool hangup,
                        uint64_t now_ms)
 {
@@ -528,9 +365,10 @@ void va_call_reply_end(va_call_t *call, uint32_t request, bool hangup,
     call->hangup = hangup || call->farewell;
     va_speech_write(&call->speech, (va_str_t){NULL, 0}, true, now_ms);
     if (call->speech.count == 0 && !call->hangup) {
-        va_call_apologise(call, now_ms);
+        va_call_broken(call, now_ms);
     }
     va_call_settle(call, now_ms);
+    va_call_rest(call, now_ms);
 }
 
 va_rc_t va_call_speech(va_call_t *call, uint32_t request, const uint8_t *ulaw,
@@ -549,6 +387,25 @@ void va_call_speech_end(va_call_t *call, uint32_t request, uint64_t now_ms)
     }
     va_speech_audio_end(&call->speech, request, now_ms);
     va_call_settle(call, now_ms);
+    va_call_rest(call, now_ms);
+}
+
+/* The recogniser failed. */
+static void va_call_deaf(va_call_t *call, uint64_t now_ms)
+{
+    call->stt = 0;
+    if (call->draft.asked) {
+        /* It is asked again when the turn is over. */
+        call->stat.failures++;
+        call->draft.asked = false;
+        call->draft.failed = true;
+    } else if (call->part) {
+        call->stat.failures++;
+        va_call_part_over(call, (va_str_t){NULL, 0}, -1);
+    } else {
+        va_buf_free(&call->pending);
+        va_call_apologise(call, now_ms);
+    }
 }
 
 void va_call_failed(va_call_t *call, uint32_t request, uint64_t now_ms)
@@ -557,19 +414,14 @@ void va_call_failed(va_call_t *call, uint32_t request, uint64_t now_ms)
         return;
     }
     if (request == call->stt) {
-        call->stt = 0;
-        if (call->part) {
-            call->stat.failures++;
-            va_call_part_over(call, (va_str_t){NULL, 0}, -1);
-            return;
-        }
-        va_buf_free(&call->pending);
+        va_call_deaf(call, now_ms);
     } else if (request == call->llm) {
         call->llm = 0;
-    } else if (!va_speech_forget(&call->speech, request)) {
-        return;
+        va_call_broken(call, now_ms);
+    } else if (va_speech_forget(&call->speech, request)) {
+        va_call_broken(call, now_ms);
     }
-    va_call_apologise(call, now_ms);
+    va_call_rest(call, now_ms);
 }
 
 void va_call_interrupt(va_call_t *call, uint64_t now_ms)
@@ -577,6 +429,7 @@ void va_call_interrupt(va_call_t *call, uint64_t now_ms)
     if (!call->ended && va_call_busy(call)) {
         va_call_stop(call, true, now_ms);
         call->farewell = false;
+        va_call_rest(call, now_ms);
     }
 }
 
@@ -591,45 +444,14 @@ void va_call_say(va_call_t *call, va_str_t text, bool hangup, uint64_t now_ms)
     call->hangup = hangup;
     va_call_speak(call, text, now_ms);
     va_call_settle(call, now_ms);
+    va_call_rest(call, now_ms);
 }
 
 void va_call_mark(va_call_t *call, va_str_t name, uint64_t now_ms)
 {
     va_speech_mark(&call->speech, name, now_ms);
     va_call_settle(call, now_ms);
-}
-
-static void va_call_digits_end(va_call_t *call, uint64_t now_ms)
-{
-    va_str_t digits = {call->digits, call->digit_count};
-
-    call->digit_count = 0;
-    if (digits.len != 0) {
-        va_call_interrupt(call, now_ms);
-        va_call_claim(call);
-        memset(&call->times, 0, sizeof(call->times));
-        call->act(call->ctx, &(va_action_t){.type = VA_ACT_HEARD,
-                                            .text = digits,
-                                            .confidence = 1});
-        va_call_understood(call, digits, 1);
-    }
-}
-
-void va_call_dtmf(va_call_t *call, char digit, uint64_t now_ms)
-{
-    if (call->ended) {
-        return;
-    }
-    va_call_interrupt(call, now_ms);
-    if (digit == '#' && call->digit_count > 0) {
-        va_call_digits_end(call, now_ms);
-        return;
-    }
-    call->digits[call->digit_count++] = digit;
-    call->digits_end = now_ms + VA_DIGITS_MS;
-    if (call->digit_count == VA_DIGITS) {
-        va_call_digits_end(call, now_ms);
-    }
+    va_call_rest(call, now_ms);
 }
 
 void va_call_tick(va_call_t *call, uint64_t now_ms)
@@ -637,33 +459,35 @@ void va_call_tick(va_call_t *call, uint64_t now_ms)
     if (call->ended) {
         return;
     }
-    va_call_hear(call, va_listener_tick(call->listener, now_ms), now_ms);
-    if (call->digit_count > 0 && now_ms >= call->digits_end) {
-        va_call_digits_end(call, now_ms);
-    }
+    va_call_listen_tick(call, now_ms);
+    va_call_keys_tick(call, now_ms);
     va_speech_pump(&call->speech, now_ms);
     va_call_settle(call, now_ms);
+    va_call_idle_tick(call, now_ms);
+    va_call_rest(call, now_ms);
 }
 
 uint64_t va_call_deadline(const va_call_t *call, uint64_t now_ms)
 {
-    uint64_t at = va_listener_deadline(call->listener);
-    uint64_t speech = va_speech_deadline(&call->speech, now_ms);
+    const uint64_t times[] = {va_call_listen_deadline(call),
+                              va_speech_deadline(&call->speech, now_ms),
+                              va_call_keys_deadline(call),
+                              va_call_idle_deadline(call)};
+    uint64_t at = UINT64_MAX;
 
-    if (call->ended) {
-        return UINT64_MAX;
+    for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
+        at = times[i] < at ? times[i] : at;
     }
-    at = speech < at ? speech : at;
-    if (call->digit_count > 0 && call->digits_end < at) {
-        at = call->digits_end;
-    }
-    return at;
+    return call->ended ? UINT64_MAX : at;
 }
 
 va_phase_t va_call_phase(const va_call_t *call)
 {
     if (call->ended) {
         return VA_PHASE_ENDED;
+    }
+    if (call->draft.guess || call->draft.asked) {
+        return VA_PHASE_LISTENING; /* so does the caller see it */
     }
     if (call->speech.active && call->speech.count != 0) {
         return VA_PHASE_SPEAKING;
@@ -695,6 +519,7 @@ const va_call_stat_t *va_call_stat(const va_call_t *call)
 size_t va_call_memory(const va_call_t *call)
 {
     return sizeof(*call) + call->strings.cap + call->pending.cap +
+           call->draft.text.cap + call->draft.partial.cap +
            call->history.bytes + call->speech.text.cap +
            call->speech.queue.cap + va_listener_memory(call->listener);
 }

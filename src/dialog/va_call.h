@@ -19,13 +19,29 @@
 #include "va_playout.h"
 
 typedef struct {
-    va_listener_conf_t listen;
-    uint32_t min_speech_ms; /* an utterance with less voice is no turn */
-    uint32_t barge_in_ms;   /* voice that interrupts; UINT32_MAX: never */
-    uint32_t ahead_ms;      /* audio sent ahead of real time, at most */
-    va_str_t greeting;      /* spoken first; empty: the caller begins */
-    va_str_t apology;       /* spoken when an engine failed */
-    va_str_t reask;         /* spoken when nothing was understood */
+    va_listener_conf_t listen; /* pause_ms is chosen by the call */
+    bool adaptive;             /* the turn's end is found by its words, too */
+    uint32_t endpoint_min_ms;  /* of silence end a turn at the soonest then */
+    bool preemptive;           /* the model is asked before the turn is over */
+    uint32_t min_speech_ms;    /* an utterance with less voice is no turn */
+    uint32_t barge_in_ms;      /* voice that interrupts; UINT32_MAX: never */
+    unsigned barge_in_words;   /* ... and so many words, if partials come */
+    uint32_t backchannel_ms;   /* voice that is more than a "yes, yes"; the
+                                  assistant is held until it is known what it
+                                  was; 0: every voice interrupts at once */
+    bool keys_wait;            /* keys do not interrupt the assistant */
+    uint32_t ahead_ms;         /* audio sent ahead of real time, at most */
+    uint32_t silence_ms;       /* nobody speaks for so long: the prompt;
+                                  0: never */
+    unsigned silence_prompts;  /* so often, then goodbye; 0: for ever */
+    uint32_t max_ms;           /* the longest conversation; 0: no bound */
+    uint32_t warning_ms;       /* the warning comes so long before its end */
+    va_str_t greeting;         /* spoken first; empty: the caller begins */
+    va_str_t apology;          /* spoken when an engine failed */
+    va_str_t reask;            /* spoken when nothing was understood */
+    va_str_t silence_prompt;   /* spoken when the caller is silent */
+    va_str_t farewell;         /* spoken before hanging up by ourselves */
+    va_str_t warning;          /* spoken before max_ms is over */
 } va_call_conf_t;
 
 /* When the stages of one exchange were reached; 0 for never. */
@@ -46,7 +62,10 @@ typedef enum {
     VA_ACT_CLEAR,      /* send a clear */
     VA_ACT_TRANSCRIBE, /* recognise data (mu-law); text is what the assistant
                           said last */
-    VA_ACT_ASK,        /* ask the model: va_call_history has the messages */
+    VA_ACT_ASK,        /* ask the model: va_call_history has the messages;
+                          speculative: without effects on anything else */
+    VA_ACT_COMMIT,     /* the speculative request to the model was right: what
+                          it calls for may be done */
     VA_ACT_SPEAK,      /* synthesise text */
     VA_ACT_CANCEL,     /* give up the request */
     VA_ACT_RESUME,     /* there is room again for the request's audio */
@@ -59,11 +78,13 @@ typedef enum {
 
 typedef struct {
     va_action_type_t type;
-    uint32_t request; /* of TRANSCRIBE, ASK, SPEAK, CANCEL, RESUME */
+    uint32_t request; /* of TRANSCRIBE, ASK, COMMIT, SPEAK, CANCEL,
+                         RESUME */
     va_str_t text;
     const uint8_t *data;
     size_t len;
     bool interrupted;             /* of SPOKE: the caller cut it off */
+    bool speculative;             /* of ASK: the turn may not be over */
     float confidence;             /* of HEARD */
     const va_turn_times_t *times; /* of SPOKE */
 } va_action_t;
@@ -86,9 +107,10 @@ typedef struct {
     unsigned user_turns;      /* turns of the caller that were understood */
     unsigned assistant_turns; /* turns of the assistant */
     unsigned interruptions;
-    unsigned failures; /* of engines */
-    unsigned noises;   /* sounds that were no turn */
-    uint64_t gaps_ms;  /* audio that the carrier did not send */
+    unsigned resumptions; /* of a sentence that no real interruption cut */
+    unsigned failures;    /* of engines */
+    unsigned noises;      /* sounds that were no turn */
+    uint64_t gaps_ms;     /* audio that the carrier did not send */
 } va_call_stat_t;
 
 typedef struct va_call va_call_t;
@@ -128,6 +150,16 @@ void va_call_dtmf(va_call_t *call, char digit, uint64_t now_ms);
 
 /* A mark came back. */
 void va_call_mark(va_call_t *call, va_str_t name, uint64_t now_ms);
+
+/*
+ * What a recogniser that listens along understood of the present utterance so
+ * far; each text replaces the one before.  VA_ACT_TRANSCRIBE is still asked and
+ * has to be answered, with what is known by then.
+ */
+void va_call_partial(va_call_t *call, va_str_t text, uint64_t now_ms);
+
+/* Such a recogniser says that the utterance is over. */
+void va_call_endpoint(va_call_t *call, uint64_t now_ms);
 
 /* The recogniser's whole answer; empty text: it understood nothing. */
 void va_call_transcript(va_call_t *call, uint32_t request, va_str_t text,

@@ -44,6 +44,8 @@ static va_rc_t va_history_join(va_history_t *h, va_str_t text, float confidence)
     va_history_turn_t *last = &h->turns[h->count - 1];
     char *joined;
 
+    h->before = last->len;
+    h->confidence = last->confidence;
     if (last->len >= VA_HISTORY_TEXT) {
         return VA_OK;
     }
@@ -78,6 +80,7 @@ va_rc_t va_history_add(va_history_t *h, va_role_t role, va_str_t text,
     if (text.len == 0) {
         return VA_OK;
     }
+    h->before = 0;
     if (role == VA_ROLE_USER && h->count > 0 &&
         h->turns[h->count - 1].role == VA_ROLE_USER) {
         rc = va_history_join(h, text, confidence);
@@ -99,6 +102,25 @@ va_rc_t va_history_add(va_history_t *h, va_role_t role, va_str_t text,
         va_history_drop_oldest(h);
     }
     return rc;
+}
+
+void va_history_retract(va_history_t *h)
+{
+    va_history_turn_t *last;
+
+    if (h->count == 0 || h->turns[h->count - 1].role != VA_ROLE_USER) {
+        return;
+    }
+    last = &h->turns[h->count - 1];
+    h->bytes -= last->len - h->before;
+    if (h->before == 0) {
+        free(last->text);
+        h->count--;
+    } else {
+        last->len = h->before;
+        last->text[last->len] = '\0';
+        last->confidence = h->confidence;
+    }
 }
 
 va_str_t va_history_last(const va_history_t *h, va_role_t role)

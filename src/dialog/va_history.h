@@ -24,6 +24,8 @@ typedef struct {
     size_t count;
     size_t bytes;
     unsigned dropped; /* turns that had to go */
+    size_t before;    /* length of the last turn before it was joined to */
+    float confidence; /* and its confidence */
 } va_history_t;
 
 VA_BEGIN_DECLS
@@ -40,6 +42,12 @@ void va_history_free(va_history_t *h);
  */
 va_rc_t va_history_add(va_history_t *h, va_role_t role, va_str_t text,
                        float confidence, bool interrupted);
+
+/*
+ * Takes back what the caller said last, as far as the last call of
+ * va_history_add put it there.  What had to go for it does not come back.
+ */
+void va_history_retract(va_history_t *h);
 
 /* Returns what that role said last, or an empty view. */
 va_str_t va_history_last(const va_history_t *h, va_role_t role);

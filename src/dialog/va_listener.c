@@ -9,15 +9,19 @@
 #define VA_ONSET_OF 5   /* ... of so many frames are voiced */
 #define VA_TAIL_MS 240  /* silence kept behind the last voiced frame */
 #define VA_PAUSE_MS 600 /* longer pauses are stored as this much */
+/* Frames arrive in bursts; the clock only decides when they stay away. */
+#define VA_CLOCK_SLACK_MS (10 * VA_FRAME_MS)
 
 struct va_listener {
     va_listener_conf_t conf;
     va_vad_t *vad;
     bool talking;
+    bool paused;    /* VA_HEAR_PAUSE was returned for this silence */
     uint8_t window; /* the last frames' decisions, newest lowest */
     uint32_t voiced_ms;
     uint32_t length_ms;  /* of the utterance, dropped silence included */
     uint32_t silence_ms; /* since the last voiced frame */
+    uint32_t resumed_ms; /* the pause before this voice */
     uint64_t voice_end;  /* clock of the last voiced frame */
     size_t voice_len;    /* bytes of the utterance up to it */
     va_buf_t utterance;
@@ -90,6 +94,7 @@ static unsigned va_window_count(const va_listener_t *l)
 static void va_listener_begin(va_listener_t *l)
 {
     l->talking = true;
+    l->paused = false;
     l->voiced_ms = va_window_count(l) * VA_FRAME_MS;
     l->silence_ms = 0;
     va_buf_reset(&l->utterance);
@@ -98,9 +103,17 @@ static void va_listener_begin(va_listener_t *l)
     l->voice_len = l->utterance.len;
 }
 
-static va_hear_t va_listener_end(va_listener_t *l)
+/* Returns the bytes of the utterance up to a short tail of silence. */
+static size_t va_listener_keep(const va_listener_t *l)
 {
     size_t keep = l->voice_len + VA_TAIL_MS * (VA_RATE / 1000);
+
+    return l->utterance.len < keep ? l->utterance.len : keep;
+}
+
+static va_hear_t va_listener_end(va_listener_t *l)
+{
+    size_t keep = va_listener_keep(l);
 
     l->talking = false;
     l->window = 0;
@@ -133,6 +146,16 @@ static void va_listener_store(va_listener_t *l, const uint8_t *ulaw,
     }
 }
 
+static va_hear_t va_listener_pause(va_listener_t *l, uint64_t now_ms)
+{
+    if (!l->paused && l->conf.pause_ms != 0 &&
+        va_listener_silence(l, now_ms) >= l->conf.pause_ms) {
+        l->paused = true;
+        return VA_HEAR_PAUSE;
+    }
+    return VA_HEAR_SPEECH;
+}
+
 va_hear_t va_listener_frame(va_listener_t *l, const uint8_t ulaw[VA_FRAME],
                             uint64_t now_ms)
 {
@@ -160,6 +183,9 @@ va_hear_t va_listener_frame(va_listener_t *l, const uint8_t ulaw[VA_FRAME],
         l->voiced_ms += VA_FRAME_MS;
     }
     if (confirmed) {
+        if (l->paused) {
+            l->resumed_ms = l->silence_ms;
+        }
         l->silence_ms = 0;
         l->voice_end = now_ms;
         l->voice_len = l->utterance.len;
@@ -170,22 +196,62 @@ va_hear_t va_listener_frame(va_listener_t *l, const uint8_t ulaw[VA_FRAME],
         l->length_ms >= l->conf.max_utterance_ms) {
         return va_listener_end(l);
     }
-    return VA_HEAR_SPEECH;
+    if (confirmed && l->paused) {
+        l->paused = false;
+        return VA_HEAR_RESUME;
+    }
+    return va_listener_pause(l, now_ms);
 }
 
 va_hear_t va_listener_tick(va_listener_t *l, uint64_t now_ms)
 {
-    if (l->talking && now_ms >= va_listener_deadline(l)) {
+    if (!l->talking) {
+        return VA_HEAR_NOTHING;
+    }
+    if (now_ms >= va_listener_silent_at(l, l->conf.silence_ms)) {
         return va_listener_end(l);
     }
-    return l->talking ? VA_HEAR_SPEECH : VA_HEAR_NOTHING;
+    return va_listener_pause(l, now_ms);
+}
+
+uint64_t va_listener_silent_at(const va_listener_t *l, uint32_t silence_ms)
+{
+    return l->voice_end + silence_ms + VA_CLOCK_SLACK_MS;
+}
+
+uint32_t va_listener_silence(const va_listener_t *l, uint64_t now_ms)
+{
+    uint64_t since = l->voice_end + VA_CLOCK_SLACK_MS;
+    uint64_t clock = now_ms > since ? now_ms - since : 0;
+
+    return clock > l->silence_ms ? (uint32_t)clock : l->silence_ms;
+}
+
+uint32_t va_listener_resumed(const va_listener_t *l)
+{
+    return l->resumed_ms;
 }
 
 uint64_t va_listener_deadline(const va_listener_t *l)
 {
-    /* Frames arrive in bursts; the clock only decides when they stay away. */
-    return l->talking ? l->voice_end + l->conf.silence_ms + 10 * VA_FRAME_MS
-                      : UINT64_MAX;
+    bool pause = !l->paused && l->conf.pause_ms != 0 &&
+                 l->conf.pause_ms < l->conf.silence_ms;
+
+    if (!l->talking) {
+        return UINT64_MAX;
+    }
+    return va_listener_silent_at(l,
+                                 pause ? l->conf.pause_ms : l->conf.silence_ms);
+}
+
+va_str_t va_listener_view(const va_listener_t *l)
+{
+    return (va_str_t){l->utterance.data, va_listener_keep(l)};
+}
+
+void va_listener_finish(va_listener_t *l)
+{
+    va_listener_end(l);
 }
 
 bool va_listener_talking(const va_listener_t *l)

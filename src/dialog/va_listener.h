@@ -16,13 +16,16 @@ typedef struct {
     uint32_t silence_ms;       /* of silence end a turn: 200.. */
     uint32_t preroll_ms;       /* kept from before the speech: 0..1000 */
     uint32_t max_utterance_ms; /* a turn ends here at the latest */
+    uint32_t pause_ms;         /* of silence are told of; 0: never */
 } va_listener_conf_t;
 
 typedef enum {
     VA_HEAR_NOTHING,
     VA_HEAR_BEGIN,  /* the caller has begun to talk */
     VA_HEAR_SPEECH, /* and is talking */
-    VA_HEAR_END     /* and has finished: the utterance is ready */
+    VA_HEAR_PAUSE,  /* he has been silent for pause_ms */
+    VA_HEAR_RESUME, /* and goes on after such a pause */
+    VA_HEAR_END     /* he has finished: the utterance is ready */
 } va_hear_t;
 
 typedef struct va_listener va_listener_t;
@@ -55,6 +58,27 @@ uint32_t va_listener_voiced(const va_listener_t *l);
 
 /* Returns when the last voiced frame of the utterance was heard. */
 uint64_t va_listener_voice_end(const va_listener_t *l);
+
+/*
+ * Returns for how long the caller has been silent within the utterance, in ms:
+ * by frames, and by the clock where they stay away.
+ */
+uint32_t va_listener_silence(const va_listener_t *l, uint64_t now_ms);
+
+/* Returns how long the pause was that VA_HEAR_RESUME has ended. */
+uint32_t va_listener_resumed(const va_listener_t *l);
+
+/* Returns when the clock will have counted so much silence. */
+uint64_t va_listener_silent_at(const va_listener_t *l, uint32_t silence_ms);
+
+/*
+ * Returns the utterance as it would be taken if it ended now; valid until the
+ * next frame.
+ */
+va_str_t va_listener_view(const va_listener_t *l);
+
+/* Ends the utterance now, as if VA_HEAR_END had been returned. */
+void va_listener_finish(va_listener_t *l);
 
 /*
  * Gives the utterance away after VA_HEAR_END: swaps it into *out, which must

@@ -26,6 +26,13 @@ void va_playout_clear(va_playout_t *p)
     p->end_ms = 0;
 }
 
+void va_playout_rewind(va_playout_t *p, uint64_t position)
+{
+    p->cleared = p->generation - 1;
+    p->sent = position;
+    p->heard = position;
+}
+
 void va_playout_send(va_playout_t *p, uint64_t samples, uint64_t now_ms)
 {
     uint64_t ms = samples / VA_SAMPLES_PER_MS;

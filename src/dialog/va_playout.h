@@ -44,6 +44,12 @@ void va_playout_begin(va_playout_t *p);
 /* Notes that a clear was sent: nothing is being played any more. */
 void va_playout_clear(va_playout_t *p);
 
+/*
+ * Notes that after a clear the generation goes on from an earlier position: so
+ * much was heard, and what comes next follows it.
+ */
+void va_playout_rewind(va_playout_t *p, uint64_t position);
+
 /* Notes that `samples` were sent at now_ms. */
 void va_playout_send(va_playout_t *p, uint64_t samples, uint64_t now_ms);
 

@@ -11,6 +11,11 @@
 #define VA_NOT_KNOWN UINT64_MAX
 #define VA_PACKET_MS (VA_SPEECH_PACKET / (VA_RATE / 1000))
 #define VA_RETRY_MS 100 /* until memory is tried for again */
+#define VA_SOON_MS                                                             \
+    3000               /* the next sentence is asked for so long before the    \
+                          caller would hear nothing */
+#define VA_BACK_MS 600 /* a turn goes on at most so long before its cut */
+#define VA_DROP 4096   /* sent audio is dropped in pieces of this size */
 
 void va_speech_init(va_speech_t *s, va_action_pt act, void *ctx,
                     uint32_t ahead_ms, uint32_t *next_request,
@@ -27,6 +32,14 @@ void va_speech_init(va_speech_t *s, va_action_pt act, void *ctx,
     va_buf_init(&s->queue, VA_SPEECH_QUEUE);
 }
 
+void va_speech_keep_sent(va_speech_t *s)
+{
+    size_t keep = ((size_t)s->ahead_ms + VA_BACK_MS) * (VA_RATE / 1000);
+
+    s->keep = keep < VA_SPEECH_KEEP ? keep : VA_SPEECH_KEEP;
+    va_buf_init(&s->queue, VA_SPEECH_QUEUE + s->keep);
+}
+
 void va_speech_free(va_speech_t *s)
 {
     va_buf_free(&s->text);
@@ -38,6 +51,9 @@ void va_speech_begin(va_speech_t *s)
     va_buf_reset(&s->text);
     va_buf_reset(&s->queue);
     s->active = true;
+    s->gate = false;
+    s->held = false;
+    s->sounded = false;
     s->text_done = false;
     s->text_full = false;
     s->split = 0;
@@ -58,16 +74,47 @@ static void va_speech_act(va_speech_t *s, va_action_type_t type,
            &(va_action_t){.type = type, .request = request, .text = text});
 }
 
+/* Returns the samples that the voice may still make of the sentence it is at,
+   by the sentence's length. */
+static uint64_t va_speech_coming(const va_speech_t *s)
+{
+    const va_speech_slot_t *head = &s->slots[0];
+    uint64_t begin;
+    uint64_t all;
+
+    if (head->request == 0 || head->ended) {
+        return 0;
+    }
+    begin = head->sentence > 0 ? s->sentences[head->sentence - 1].end : 0;
+    all = s->sentences[head->sentence].len * (uint64_t)VA_SAMPLES_PER_CHAR;
+    return all > s->queued - begin ? all - (s->queued - begin) : 0;
+}
+
+/*
+ * Returns when the next sentence is to be given to the voice, UINT64_MAX if
+ * there is none or no room for it.  Not long before it is needed: what is made
+ * too early takes memory, and is made in vain when the caller interrupts.
+ */
+static uint64_t va_speech_ask_at(const va_speech_t *s, uint64_t now_ms)
+{
+    uint64_t left = s->queue.len - s->queue_at + va_speech_coming(s);
+    uint64_t end = s->playout.end_ms;
+
+    if (s->asked == s->count || s->slots[VA_SPEECH_AHEAD - 1].request != 0 ||
+        (s->gate && s->asked > 0)) {
+        return UINT64_MAX;
+    }
+    end = (end > now_ms ? end : now_ms) + left / (VA_RATE / 1000);
+    return s->slots[0].request == 0 || end < VA_SOON_MS ? 0 : end - VA_SOON_MS;
+}
+
 /* Gives sentences to the voice while it has a free slot. */
 static void va_speech_ask(va_speech_t *s, uint64_t now_ms)
 {
-    for (size_t i = 0; i < VA_SPEECH_AHEAD && s->asked < s->count; i++) {
+    while (va_speech_ask_at(s, now_ms) <= now_ms) {
         va_speech_sentence_t *sentence = &s->sentences[s->asked];
-        va_speech_slot_t *slot = &s->slots[i];
+        va_speech_slot_t *slot = &s->slots[s->slots[0].request != 0];
 
-        if (slot->request != 0) {
-            continue;
-        }
         *slot = (va_speech_slot_t){++*s->next_request, s->asked, false, false};
         s->asked++;
         if (s->times->first_speak == 0) {
@@ -142,14 +189,23 @@ bool va_speech_forget(va_speech_t *s, uint32_t request)
     return true;
 }
 
+/* Drops sent audio that is not kept, when it is much or the room is needed. */
+static void va_speech_drop(va_speech_t *s, size_t need)
+{
+    size_t drop = s->queue_at > s->keep ? s->queue_at - s->keep : 0;
+
+    if (drop >= VA_DROP || (drop > 0 && need > s->queue.max - s->queue.len)) {
+        va_buf_consume(&s->queue, drop);
+        s->queue_at -= drop;
+    }
+}
+
 /* Puts n bytes into the queue if they fit. */
 static bool va_speech_enqueue(va_speech_t *s, const uint8_t *ulaw, size_t n)
 {
-    if (n > s->queue.max - s->queue.len && s->queue_at > 0) {
-        va_buf_consume(&s->queue, s->queue_at);
-        s->queue_at = 0;
-    }
-    if (n > s->queue.max - s->queue.len) {
+    va_speech_drop(s, n);
+    if (n > VA_SPEECH_QUEUE - (s->queue.len - s->queue_at) ||
+        n > s->queue.max - s->queue.len) {
         return false;
     }
     if (va_buf_append(&s->queue, ulaw, n) != VA_OK) {
@@ -186,7 +242,7 @@ static void va_speech_resume(va_speech_t *s)
     va_speech_slot_t *head = &s->slots[0];
 
     if (head->request != 0 && head->held && !head->ended &&
-        s->queue.len - s->queue_at <= s->queue.max / 2) {
+        s->queue.len - s->queue_at <= VA_SPEECH_QUEUE / 2) {
         head->held = false;
         va_speech_act(s, VA_ACT_RESUME, head->request, (va_str_t){NULL, 0});
     }
@@ -323,7 +379,7 @@ void va_speech_pump(va_speech_t *s, uint64_t now_ms)
 {
     size_t n;
 
-    if (!s->active) {
+    if (!s->active || s->gate) {
         return;
     }
     va_speech_send_marks(s);
@@ -334,6 +390,7 @@ void va_speech_pump(va_speech_t *s, uint64_t now_ms)
                                       .len = n});
         va_playout_send(&s->playout, n, now_ms);
         s->queue_at += n;
+        s->sounded = true;
         if (s->times->first_sent == 0) {
             s->times->first_sent = now_ms;
         }
@@ -343,7 +400,7 @@ void va_speech_pump(va_speech_t *s, uint64_t now_ms)
         }
         va_speech_send_marks(s);
     }
-    if (s->queue_at == s->queue.len) {
+    if (s->queue_at == s->queue.len && s->keep == 0) {
         va_buf_reset(&s->queue);
         s->queue_at = 0;
     }
@@ -352,13 +409,11 @@ void va_speech_pump(va_speech_t *s, uint64_t now_ms)
     va_speech_resume(s);
 }
 
-uint64_t va_speech_deadline(const va_speech_t *s, uint64_t now_ms)
+/* Returns when something is to be sent, or found to be over. */
+static uint64_t va_speech_due_at(const va_speech_t *s, uint64_t now_ms)
 {
     uint64_t at_ms;
 
-    if (!s->active) {
-        return UINT64_MAX;
-    }
     if (va_speech_next(s, &at_ms) != 0) {
         return at_ms;
     }
@@ -372,9 +427,21 @@ uint64_t va_speech_deadline(const va_speech_t *s, uint64_t now_ms)
     return UINT64_MAX;
 }
 
+uint64_t va_speech_deadline(const va_speech_t *s, uint64_t now_ms)
+{
+    uint64_t due, ask;
+
+    if (!s->active || s->gate) {
+        return UINT64_MAX;
+    }
+    due = va_speech_due_at(s, now_ms);
+    ask = va_speech_ask_at(s, now_ms);
+    return ask < due ? ask : due;
+}
+
 bool va_speech_done(const va_speech_t *s, uint64_t now_ms)
 {
-    return s->active && s->text_done && s->marked == s->count &&
+    return s->active && !s->gate && s->text_done && s->marked == s->count &&
            (s->split == s->text.len || s->count == VA_SPEECH_SENTENCES) &&
            va_playout_done(&s->playout, now_ms);
 }
@@ -388,7 +455,7 @@ static bool va_speech_word(const char *p)
 
 void va_speech_heard(const va_speech_t *s, uint64_t now_ms, va_buf_t *out)
 {
-    uint64_t heard = va_playout_heard(&s->playout, now_ms);
+    uint64_t heard = s->held ? s->cut : va_playout_heard(&s->playout, now_ms);
     uint64_t begin = 0;
 
     for (size_t i = 0; i < s->count && heard > begin; i++) {
@@ -429,12 +496,98 @@ void va_speech_hush(va_speech_t *s, uint64_t now_ms)
     }
 }
 
+/* Returns how loud a frame of mu-law is: the sum of its magnitudes. */
+static uint32_t va_speech_loudness(const uint8_t *ulaw)
+{
+    int16_t pcm[VA_FRAME];
+    uint32_t sum = 0;
+
+    va_ulaw_decode(pcm, ulaw, VA_FRAME);
+    for (size_t i = 0; i < VA_FRAME; i++) {
+        sum += (uint32_t)(pcm[i] < 0 ? -pcm[i] : pcm[i]);
+    }
+    return sum;
+}
+
+/* Returns the quietest frame shortly before a position, of what is kept: a
+   word that was cut is said again. */
+static uint64_t va_speech_pause_before(const va_speech_t *s, uint64_t position)
+{
+    uint64_t kept = s->queued - s->queue.len;
+    uint64_t first = position - position % VA_FRAME;
+    uint64_t best = first > kept ? first : kept;
+    uint32_t least = UINT32_MAX;
+    uint64_t back = VA_BACK_MS * (VA_RATE / 1000);
+
+    for (uint64_t at = first; at >= kept && first - at <= back;
+         at -= VA_FRAME) {
+        uint32_t loud =
+            va_speech_loudness((const uint8_t *)s->queue.data + (at - kept));
+
+        if (loud < least) {
+            least = loud;
+            best = at;
+        }
+        if (at < VA_FRAME) {
+            break;
+        }
+    }
+    return best;
+}
+
+void va_speech_hold(va_speech_t *s, uint64_t now_ms)
+{
+    uint64_t from;
+
+    s->gate = true;
+    if (!s->sounded) {
+        return;
+    }
+    s->held = true;
+    s->cut = va_playout_heard(&s->playout, now_ms);
+    va_speech_hush(s, now_ms);
+    from = s->cut < s->playout.sent ? va_speech_pause_before(s, s->cut)
+                                    : s->playout.sent;
+    s->queue_at = (size_t)(from - (s->queued - s->queue.len));
+    va_playout_rewind(&s->playout, from);
+    s->marked = 0;
+    while (s->marked < s->count && s->sentences[s->marked].end <= from) {
+        s->marked++;
+    }
+}
+
+void va_speech_release(va_speech_t *s, uint64_t now_ms)
+{
+    s->gate = false;
+    s->held = false;
+    va_speech_ask(s, now_ms);
+    va_speech_pump(s, now_ms);
+}
+
+bool va_speech_asked(const va_speech_t *s)
+{
+    va_str_t last = {NULL, 0};
+
+    for (size_t i = 0; s->held && i < s->count; i++) {
+        if (i > 0 && s->sentences[i - 1].end >= s->cut) {
+            break;
+        }
+        last = (va_str_t){s->text.data + s->sentences[i].offset,
+                          s->sentences[i].len};
+    }
+    return (last.len > 0 && last.data[last.len - 1] == '?') ||
+           (last.len > 2 &&
+            memcmp(last.data + last.len - 3, "\xef\xbc\x9f", 3) == 0);
+}
+
 void va_speech_stop(va_speech_t *s, bool clear, uint64_t now_ms)
 {
     if (!s->active) {
         return;
     }
     s->active = false;
+    s->gate = false;
+    s->held = false;
     for (size_t i = 0; i < VA_SPEECH_AHEAD; i++) {
         if (s->slots[i].request != 0 && !s->slots[i].ended) {
             va_speech_act(s, VA_ACT_CANCEL, s->slots[i].request,

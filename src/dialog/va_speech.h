@@ -18,6 +18,7 @@
 #define VA_SPEECH_QUEUE 32768  /* bytes of audio waiting to be sent */
 #define VA_SPEECH_PACKET 800   /* bytes of one media message: 100 ms */
 #define VA_SPEECH_AHEAD 2      /* sentences at the voice at once */
+#define VA_SPEECH_KEEP 16384   /* bytes of sent audio that can be resent */
 
 typedef struct {
     size_t offset; /* in the turn's text */
@@ -39,7 +40,12 @@ typedef struct {
     uint32_t *next_request;
     va_turn_times_t *times;
 
-    bool active;    /* a turn is going on */
+    bool active;  /* a turn is going on */
+    bool gate;    /* but nothing of it may be sent ... */
+    bool held;    /* ... because it was cut: at `cut` */
+    bool sounded; /* something was sent */
+    uint64_t cut;
+    size_t keep;    /* bytes of sent audio that are kept */
     bool text_done; /* no more text will come */
     bool text_full; /* or none that there is room for */
     va_buf_t text;
@@ -61,6 +67,9 @@ VA_BEGIN_DECLS
 void va_speech_init(va_speech_t *s, va_action_pt act, void *ctx,
                     uint32_t ahead_ms, uint32_t *next_request,
                     va_turn_times_t *times);
+
+/* Has sent audio kept, so that a turn that is held can go on. */
+void va_speech_keep_sent(va_speech_t *s);
 
 void va_speech_free(va_speech_t *s);
 
@@ -101,6 +110,22 @@ bool va_speech_done(const va_speech_t *s, uint64_t now_ms);
 
 /* Appends what of the turn was heard by now_ms, cut at a word. */
 void va_speech_heard(const va_speech_t *s, uint64_t now_ms, va_buf_t *out);
+
+/*
+ * Stops the turn for the time being: Twilio drops its audio, nothing more is
+ * sent, and the engines go on as far as there is room.
+ */
+void va_speech_hold(va_speech_t *s, uint64_t now_ms);
+
+/*
+ * Goes on with a turn that was held, from a pause before the place where it
+ * was cut, or opens the gate of one that was begun behind it.
+ */
+void va_speech_release(va_speech_t *s, uint64_t now_ms);
+
+/* Returns whether the last sentence that was heard, if in part, is a
+   question. */
+bool va_speech_asked(const va_speech_t *s);
 
 /* Has Twilio drop what it may still be playing, of whichever turn. */
 void va_speech_hush(va_speech_t *s, uint64_t now_ms);

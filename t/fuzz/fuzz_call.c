@@ -126,6 +126,9 @@ static void on_action(void *ctx, const va_action_t *a)
         check(a->text.len > 0);
         on_open(f, a);
         break;
+    case VA_ACT_COMMIT:
+        check(f->open[a->request] && f->stage[a->request] == VA_ACT_ASK);
+        break;
     case VA_ACT_CANCEL:
         check(f->open[a->request]);
         f->open[a->request] = false;
@@ -181,6 +184,9 @@ static va_str_t text(fuzz_t *f)
     static const char *const texts[] = {
         "",
         "Hello.",
+        "yes",
+        "my number is five five",
+        "and",
         " ",
         "goodbye",
         "One. Two! Three? ",
@@ -257,6 +263,13 @@ static void say_or_so(fuzz_t *f, uint8_t how)
         break;
     case 2:
         va_call_start(f->call, f->now);
+        break;
+    case 4:
+        if ((how & 8) != 0) {
+            va_call_endpoint(f->call, f->now);
+        } else {
+            va_call_partial(f->call, text(f), f->now);
+        }
         break;
     case 3:
         f->stamp = next(f) * 1000U; /* a step of the timestamps */
@@ -342,16 +355,31 @@ static void step(fuzz_t *f)
 static unsigned long long run(const uint8_t *data, size_t size)
 {
     static fuzz_t f;
-    uint8_t how;
+    uint8_t how, more;
 
     memset(&f, 0, sizeof(f));
     f.data = data;
     f.size = size;
     f.now = 1000;
     how = next(&f);
+    more = next(&f);
     f.conf = (va_call_conf_t){
         .listen = {(how & 1) != 0 ? 200 : 800, (how & 2) != 0 ? 300 : 0,
-                   (how & 4) != 0 ? 2000 : 30000},
+                   (how & 4) != 0 ? 2000 : 30000, 0},
+        .adaptive = (more & 1) != 0,
+        .endpoint_min_ms = 200,
+        .preemptive = (more & 2) != 0,
+        .barge_in_words = (more & 4) != 0 ? 2 : 0,
+        .backchannel_ms = (more & 8) != 0 ? 900 : 0,
+        .keys_wait = (more & 16) != 0,
+        .silence_ms = (more & 32) != 0 ? 5000 : 0,
+        .silence_prompts = 2,
+        .max_ms = (more & 64) != 0 ? 60000 : 0,
+        .warning_ms = 20000,
+        .silence_prompt =
+            (how & 1) != 0 ? VA_STR("Are you there?") : VA_STR(""),
+        .farewell = (how & 2) != 0 ? VA_STR("Bye.") : VA_STR(""),
+        .warning = VA_STR("Time is nearly up."),
         .min_speech_ms = (how & 8) != 0 ? 100 : 0,
         .barge_in_ms = (how & 16) != 0 ? 200 : UINT32_MAX,
         .ahead_ms = (how & 32) != 0 ? 1000 : 60,

@@ -284,8 +284,8 @@ static inline void world_clear(world_t *w)
 static inline void world_write(world_t *w, const va_action_t *a)
 {
     static const char *const names[] = {
-        "media",  "mark",   "clear", "transcribe", "ask",   "speak",
-        "cancel", "resume", "heard", "spoke",      "hangup"};
+        "media", "mark",   "clear",  "transcribe", "ask",   "commit",
+        "speak", "cancel", "resume", "heard",      "spoke", "hangup"};
     char line[256];
     int n;
 
@@ -293,6 +293,9 @@ static inline void world_write(world_t *w, const va_action_t *a)
     n = snprintf(line, sizeof(line), "%s", names[a->type]);
     if (a->request != 0) {
         n += snprintf(line + n, sizeof(line) - (size_t)n, " %u", a->request);
+    }
+    if (a->speculative) {
+        n += snprintf(line + n, sizeof(line) - (size_t)n, " guess");
     }
     if (a->type == VA_ACT_SPOKE && a->interrupted) {
         n += snprintf(line + n, sizeof(line) - (size_t)n, " cut");
@@ -335,6 +338,10 @@ static inline void world_act(void *ctx, const va_action_t *a)
         assert_true(a->text.len > 0);
         world_open(w, a);
         world_speak(w, a);
+        break;
+    case VA_ACT_COMMIT:
+        assert_true(w->requests[a->request].open);
+        assert_int_equal(w->requests[a->request].stage, VA_ACT_ASK);
         break;
     case VA_ACT_CANCEL:
         world_close(w, a->request);
@@ -513,7 +520,7 @@ static inline void world_init(world_t *w)
 {
     memset(w, 0, sizeof(*w));
     w->conf = (va_call_conf_t){
-        .listen = {500, 300, 10000},
+        .listen = {500, 300, 10000, 0},
         .min_speech_ms = 100,
         .barge_in_ms = 200,
         .ahead_ms = 1000,

@@ -133,13 +133,39 @@ static void test_bounds(void **state)
     va_history_free(&h);
 }
 
+/* What was said last is taken back, and what it was joined to stays. */
+static void test_retract(void **state)
+{
+    va_history_t h;
+
+    (void)state;
+    va_history_init(&h);
+    va_history_retract(&h);
+    say(&h, VA_ROLE_ASSISTANT, "Hi.");
+    va_history_retract(&h);
+    assert_int_equal(h.count, 1);
+    va_history_add(&h, VA_ROLE_USER, VA_STR("One"), 0.9F, false);
+    va_history_add(&h, VA_ROLE_USER, VA_STR("two"), 0.2F, false);
+    assert_string_equal(h.turns[1].text, "One two");
+    va_history_retract(&h);
+    assert_string_equal(h.turns[1].text, "One");
+    assert_int_equal(h.turns[1].len, 3);
+    assert_true(h.turns[1].confidence == 0.9F);
+    assert_int_equal(h.bytes, 6);
+    va_history_free(&h);
+    say(&h, VA_ROLE_USER, "One");
+    va_history_retract(&h);
+    assert_int_equal(h.count, 0);
+    assert_int_equal(h.bytes, 0);
+    va_history_free(&h);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_turns),
-        cmocka_unit_test(test_join),
-        cmocka_unit_test(test_long_text),
-        cmocka_unit_test(test_bounds),
+        cmocka_unit_test(test_turns),     cmocka_unit_test(test_join),
+        cmocka_unit_test(test_long_text), cmocka_unit_test(test_bounds),
+        cmocka_unit_test(test_retract),
     };
 
     return cmocka_run_group_tests_name("history", tests, NULL, NULL) != 0;

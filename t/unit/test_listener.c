@@ -163,7 +163,7 @@ static const char *const clips[] = {
 
 static void test_recordings(void **state)
 {
-    static const va_listener_conf_t conf = {800, 300, 30000};
+    static const va_listener_conf_t conf = {800, 300, 30000, 0};
 
     (void)state;
     for (size_t i = 0; i < sizeof(clips) / sizeof(clips[0]); i++) {
@@ -203,7 +203,7 @@ static void test_thresholds(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof(thresholds) / sizeof(thresholds[0]); i++) {
-        va_listener_conf_t conf = {thresholds[i], 300, 30000};
+        va_listener_conf_t conf = {thresholds[i], 300, 30000, 0};
         heard_t h;
 
         line.len = 0;
@@ -222,7 +222,7 @@ static void test_thresholds(void **state)
    down, but what begins after it is not. */
 static void test_pause(void **state)
 {
-    static const va_listener_conf_t conf = {4000, 300, 30000};
+    static const va_listener_conf_t conf = {4000, 300, 30000, 0};
     size_t begin, end;
     heard_t h;
 
@@ -248,7 +248,7 @@ static void test_pause(void **state)
    what follows is not lost with the silence. */
 static void test_resumed(void **state)
 {
-    static const va_listener_conf_t conf = {400, 300, 30000};
+    static const va_listener_conf_t conf = {400, 300, 30000, 0};
     heard_t h;
 
     (void)state;
@@ -274,7 +274,7 @@ static void test_resumed(void **state)
 
 static void test_longest(void **state)
 {
-    static const va_listener_conf_t conf = {2000, 300, 3000};
+    static const va_listener_conf_t conf = {2000, 300, 3000, 0};
     heard_t h;
 
     (void)state;
@@ -293,7 +293,7 @@ static void test_tones(void **state)
 {
     static const float keys[][2] = {{697, 1209}, {697, 1477}, {770, 1336},
                                     {852, 1209}, {941, 1336}, {941, 1477}};
-    static const va_listener_conf_t conf = {800, 300, 30000};
+    static const va_listener_conf_t conf = {800, 300, 30000, 0};
     heard_t h;
 
     (void)state;
@@ -329,7 +329,7 @@ static void test_tones(void **state)
 /* The carrier stops sending: the clock ends the turn, soon after. */
 static void test_no_frames(void **state)
 {
-    static const va_listener_conf_t conf = {500, 300, 30000};
+    static const va_listener_conf_t conf = {500, 300, 30000, 0};
     va_listener_t *l = va_listener_new(&conf);
     va_buf_t utterance;
     uint64_t now = 0;
@@ -359,7 +359,7 @@ static void test_no_frames(void **state)
 
 static void test_drop(void **state)
 {
-    static const va_listener_conf_t conf = {500, 0, 30000};
+    static const va_listener_conf_t conf = {500, 0, 30000, 0};
     va_listener_t *l = va_listener_new(&conf);
 
     (void)state;
