@@ -5,6 +5,8 @@
 
 #include "va_ai_provider.h"
 #include "va_ai_rest.h"
+#include "va_assemblyai.h"
+#include "va_deepgram.h"
 #include "va_openai.h"
 
 #define HEADER_MAX 8192
@@ -17,6 +19,10 @@ static const va_ai_provider_t providers[] = {
      NULL},
     {"openai", VA_AI_TTS, NULL, va_openai_tts_request, &va_openai_tts_reader,
      NULL},
+    {"deepgram", VA_AI_STT, "wss://api.deepgram.com/v1",
+     va_deepgram_stt_request, &va_deepgram_stt_reader, &va_deepgram_stt_stream},
+    {"assemblyai", VA_AI_STT, "wss://streaming.assemblyai.com/v3",
+     va_assemblyai_request, &va_assemblyai_reader, &va_assemblyai_stream},
     {"rest", VA_AI_REST, NULL, va_ai_rest_request, &va_ai_rest_reader, NULL},
 };
 

@@ -143,8 +143,8 @@ typedef enum {
 
 /* What a recogniser that streams wants to be driven by. */
 typedef struct {
-    unsigned audio_min_ms; /* of audio in one message, but for the last; 0: any
-                            */
+    unsigned audio_min_ms; /* of audio in one message, but for the last before
+                              finalize or close; 0: any */
     unsigned audio_max_ms;
     unsigned keepalive_ms; /* a keepalive is due when nothing was sent for so
                               long; 0: never */

@@ -1,3 +1,4 @@
+#include <ctype.h>
 #include <string.h>
 
 #include "../wire/va_form.h"
@@ -167,11 +168,29 @@ void va_ai_argument(va_buf_t *url, const va_ai_conf_t *conf, const char *name,
     }
 }
 
-void va_ai_query_params(va_buf_t *url, const va_ai_conf_t *conf)
+void va_ai_query_params(va_buf_t *url, const va_ai_conf_t *conf,
+                        const char *const *but)
 {
     size_t i;
 
     for (i = 0; i < conf->param_count; i++) {
-        va_ai_query(url, conf->params[i].name, conf->params[i].value);
+        if (!is_in(but, conf->params[i].name)) {
+            va_ai_query(url, conf->params[i].name, conf->params[i].value);
+        }
+    }
+}
+
+void va_ai_segment(va_buf_t *url, va_str_t s)
+{
+    size_t i;
+
+    for (i = 0; i < s.len; i++) {
+        unsigned char c = (unsigned char)s.data[i];
+
+        if (isalnum(c) || c == '-' || c == '_') {
+            va_buf_append(url, &c, 1);
+        } else {
+            va_buf_printf(url, "%%%02X", c);
+        }
     }
 }

@@ -107,8 +107,12 @@ void va_ai_query(va_buf_t *url, va_str_t name, va_str_t value);
 void va_ai_argument(va_buf_t *url, const va_ai_conf_t *conf, const char *name,
                     va_str_t value);
 
-/* Appends all parameters to a URL. */
-void va_ai_query_params(va_buf_t *url, const va_ai_conf_t *conf);
+/* Appends the parameters to a URL, but for those in the list `but`. */
+void va_ai_query_params(va_buf_t *url, const va_ai_conf_t *conf,
+                        const char *const *but);
+
+/* Appends s as one segment of a path, encoded. */
+void va_ai_segment(va_buf_t *url, va_str_t s);
 
 /* The schema of a tool that takes none. */
 extern const va_str_t va_ai_no_arguments;
