@@ -23,17 +23,18 @@ typedef struct {
     ngx_http_voiceai_call_t     *call;      /* NULL: free */
     uint32_t                     request;
     ngx_uint_t                   stage;
-    ngx_http_voiceai_job_t      *job;
+    ngx_http_voiceai_errand_t    errand;
+    va_str_t                     said;      /* to the voice; for a recogniser
+                                               what was said before */
+    va_str_t                     heard;     /* by a recogniser, mu-law */
+    va_buf_t                     kept;      /* copy of both, for a second try */
     ngx_http_voiceai_phrase_t   *phrase;    /* played from memory */
     size_t                       offset;    /* of it, what was fed */
     va_buf_t                     text;      /* of a recogniser */
-    va_buf_t                     key;       /* of a phrase to be kept */
-    va_buf_t                     audio;
+    va_buf_t                     audio;     /* of a phrase to be kept */
     float                        confidence;
 
     unsigned                     deferred:1;  /* something is to be done */
-    unsigned                     failed:1;
-    unsigned                     hangup:1;
     unsigned                     fixed:1;     /* to be kept as a phrase */
 } ngx_http_voiceai_work_t;
 

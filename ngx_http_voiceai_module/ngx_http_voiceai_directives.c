@@ -333,7 +333,6 @@ ngx_http_voiceai_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_http_voiceai_loc_conf_t  *prev = parent;
     ngx_http_voiceai_loc_conf_t  *conf = child;
 
-    ngx_uint_t                     i;
     ngx_http_voiceai_main_conf_t  *vmcf;
 
     ngx_conf_merge_value(conf->enable, prev->enable, 0);
@@ -390,13 +389,9 @@ ngx_http_voiceai_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_size_value(conf->max_message, prev->max_message, 65536);
     ngx_conf_merge_uint_value(conf->max_calls, prev->max_calls, 0);
 
-    for (i = 0; i < NGX_HTTP_VOICEAI_STAGES; i++) {
-        if (!conf->engines[i].set) {
-            conf->engines[i] = prev->engines[i];
-        }
+    if (ngx_http_voiceai_merge_engines(cf, prev, conf) != NGX_CONF_OK) {
+        return NGX_CONF_ERROR;
     }
-
-    ngx_http_voiceai_default_engines(conf);
 
     if (!conf->enable && !conf->handler) {
         return NGX_CONF_OK;

@@ -34,10 +34,10 @@ typedef struct {
     ngx_queue_t                   queue;
     ngx_event_t                   timer;    /* keeps a worker that is to go */
     ngx_connection_t              dummy;    /* what a timer's data must be */
-    ngx_http_voiceai_job_t       *job;
+    ngx_http_voiceai_errand_t     errand;
     ngx_shm_zone_t               *zone;
     ngx_uint_t                    turn;
-    ngx_uint_t                    hangup;
+    va_buf_t                      prompt;
     va_buf_t                      text;
     ngx_http_voiceai_record_t     record;   /* whose sid counts */
 } ngx_http_voiceai_thought_t;
@@ -64,8 +64,9 @@ static ngx_int_t ngx_http_voiceai_speech_filler(ngx_http_request_t *r,
     ngx_uint_t fillers);
 static ngx_int_t ngx_http_voiceai_speech_say(ngx_http_request_t *r,
     va_str_t text, ngx_uint_t end);
+static void ngx_http_voiceai_speech_input(void *data, va_ai_input_t *input);
 static ngx_int_t ngx_http_voiceai_speech_result(void *data,
-    ngx_http_voiceai_job_t *job, ngx_http_voiceai_result_t *res);
+    ngx_http_voiceai_result_t *res);
 static void ngx_http_voiceai_speech_late(ngx_event_t *ev);
 static void ngx_http_voiceai_thought_free(ngx_http_voiceai_thought_t *t);
 static void ngx_http_voiceai_speech_answer(ngx_shm_zone_t *zone,
@@ -312,16 +313,9 @@ ngx_http_voiceai_speech_heard(ngx_http_request_t *r, va_str_t said,
 static ngx_int_t
 ngx_http_voiceai_speech_ask(ngx_http_request_t *r)
 {
-    u_char                        *p, *last;
-    size_t                         n;
-    va_reply_t                     reply;
-    struct tm                      tm;
     ngx_str_t                      prompt;
-    va_ai_input_t                  input;
-    va_ai_message_t                messages[NGX_HTTP_VOICEAI_GATHER_TURNS];
     ngx_http_voiceai_ctx_t        *ctx;
     ngx_http_voiceai_record_t     *rec;
-    ngx_http_voiceai_engine_t     *engine;
     ngx_http_voiceai_thought_t    *t;
     ngx_http_voiceai_loc_conf_t   *vlcf;
     ngx_http_voiceai_main_conf_t  *vmcf;
@@ -330,34 +324,14 @@ ngx_http_voiceai_speech_ask(ngx_http_request_t *r)
     vlcf = ngx_http_get_module_loc_conf(r, ngx_http_voiceai_module);
     vmcf = ngx_http_get_module_main_conf(r, ngx_http_voiceai_module);
     rec = &ctx->record;
-    engine = &vlcf->engines[NGX_HTTP_VOICEAI_LLM];
-
-    n = 0;
-    last = rec->history + rec->history_len;
-
-    for (p = rec->history; p < last; p += ngx_strlen(p + 2) + 3) {
-
-        if (n == NGX_HTTP_VOICEAI_GATHER_TURNS) {
-            ngx_memmove(messages, messages + 1,
-                        (--n) * sizeof(va_ai_message_t));
-        }
-
-        ngx_memzero(&messages[n], sizeof(va_ai_message_t));
-        messages[n].role = (*p == 'U') ? VA_ROLE_USER : VA_ROLE_ASSISTANT;
-        messages[n++].text = va_str((char *) p + 2);
-    }
-
-    if (engine->builtin) {
-        ngx_libc_localtime(ngx_time(), &tm);
-        va_responder_reply(&reply, n ? messages[n - 1].text : va_str(NULL),
-                           &tm);
-        ngx_http_voiceai_speech_answer(vlcf->zone, rec, rec->turns,
-                                       va_str(reply.text), reply.end);
-        return NGX_OK;
-    }
 
     if (ngx_http_voiceai_eval(r, vlcf->prompt, &prompt) != NGX_OK) {
         return NGX_ERROR;
+    }
+
+    if (rec->prompt_len) {
+        prompt.data = rec->prompt;
+        prompt.len = rec->prompt_len;
     }
 
     t = ngx_calloc(sizeof(ngx_http_voiceai_thought_t), r->connection->log);
@@ -369,27 +343,9 @@ ngx_http_voiceai_speech_ask(ngx_http_request_t *r)
     t->turn = rec->turns;
     t->record = *rec;
     va_buf_init(&t->text, NGX_HTTP_VOICEAI_SAY_LEN);
+    va_buf_init(&t->prompt, SIZE_MAX);
 
-    ngx_memzero(&input, sizeof(va_ai_input_t));
-
-    input.stage = VA_AI_LLM;
-    input.prompt = ngx_http_voiceai_view(&prompt);
-    input.messages = messages;
-    input.message_count = n;
-    input.tools = &va_tool_hang_up;
-    input.tool_count = 1;
-    input.call_sid.data = (char *) rec->sid;
-    input.call_sid.len = rec->sid_len;
-
-    if (rec->prompt_len) {
-        input.prompt.data = (char *) rec->prompt;
-        input.prompt.len = rec->prompt_len;
-    }
-
-    t->job = ngx_http_voiceai_job_start(vmcf->pool, &engine->provider, &input,
-                                        ngx_http_voiceai_speech_result, t,
-                                        ngx_cycle->log);
-    if (t->job == NULL) {
+    if (va_buf_append(&t->prompt, prompt.data, prompt.len) != VA_OK) {
         ngx_free(t);
         return NGX_ERROR;
     }
@@ -407,7 +363,56 @@ ngx_http_voiceai_speech_ask(ngx_http_request_t *r)
 
     ngx_add_timer(&t->timer, NGX_HTTP_VOICEAI_GATHER_THOUGHT);
 
+    t->errand.engines = &vlcf->engines[NGX_HTTP_VOICEAI_LLM];
+    t->errand.stage = NGX_HTTP_VOICEAI_LLM;
+    t->errand.pool = vmcf->pool;
+    t->errand.sid.data = t->record.sid;
+    t->errand.sid.len = t->record.sid_len;
+    t->errand.log = ngx_cycle->log;
+    t->errand.data = t;
+    t->errand.input = ngx_http_voiceai_speech_input;
+    t->errand.handler = ngx_http_voiceai_speech_result;
+
+    ngx_http_voiceai_errand_start(&t->errand);
+
     return NGX_OK;
+}
+
+
+/* The conversation so far; what was said by a model that failed is not. */
+
+static void
+ngx_http_voiceai_speech_input(void *data, va_ai_input_t *input)
+{
+    ngx_http_voiceai_thought_t *t = data;
+
+    u_char  *p, *last;
+    size_t   n;
+
+    static va_ai_message_t  messages[NGX_HTTP_VOICEAI_GATHER_TURNS];
+
+    n = 0;
+    last = t->record.history + t->record.history_len;
+
+    for (p = t->record.history; p < last; p += ngx_strlen(p + 2) + 3) {
+
+        if (n == NGX_HTTP_VOICEAI_GATHER_TURNS) {
+            ngx_memmove(messages, messages + 1,
+                        (--n) * sizeof(va_ai_message_t));
+        }
+
+        ngx_memzero(&messages[n], sizeof(va_ai_message_t));
+        messages[n].role = (*p == 'U') ? VA_ROLE_USER : VA_ROLE_ASSISTANT;
+        messages[n++].text = va_str((char *) p + 2);
+    }
+
+    input->prompt = va_buf_view(&t->prompt);
+    input->messages = messages;
+    input->message_count = n;
+    input->tools = &va_tool_hang_up;
+    input->tool_count = 1;
+    input->call_sid.data = (char *) t->record.sid;
+    input->call_sid.len = t->record.sid_len;
 }
 
 
@@ -430,15 +435,14 @@ ngx_http_voiceai_speech_late(ngx_event_t *ev)
 static void
 ngx_http_voiceai_thought_free(ngx_http_voiceai_thought_t *t)
 {
-    if (t->job) {
-        ngx_http_voiceai_job_cancel(t->job);
-    }
+    ngx_http_voiceai_errand_cancel(&t->errand);
 
     if (t->timer.timer_set) {
         ngx_del_timer(&t->timer);
     }
 
     ngx_queue_remove(&t->queue);
+    va_buf_free(&t->prompt);
     va_buf_free(&t->text);
     ngx_free(t);
 }
@@ -460,43 +464,26 @@ ngx_http_voiceai_gather_exit(void)
 
 
 static ngx_int_t
-ngx_http_voiceai_speech_result(void *data, ngx_http_voiceai_job_t *job,
-    ngx_http_voiceai_result_t *res)
+ngx_http_voiceai_speech_result(void *data, ngx_http_voiceai_result_t *res)
 {
     ngx_http_voiceai_thought_t *t = data;
 
+    /* what is over the limit is not said */
+
+    if (res->type != NGX_HTTP_VOICEAI_RESULT_FAILED && t->text.rc == VA_OK) {
+        va_buf_append(&t->text, res->data,
+                      ngx_min(res->len, t->text.max - t->text.len));
+    }
+
     switch (res->type) {
-
-    case NGX_HTTP_VOICEAI_RESULT_TEXT:
-
-        /* what is over the limit is not said */
-
-        if (t->text.rc == VA_OK) {
-            va_buf_append(&t->text, res->data,
-                          ngx_min(res->len, t->text.max - t->text.len));
-        }
-
-        return NGX_OK;
-
-    case NGX_HTTP_VOICEAI_RESULT_TOOL:
-
-        if (va_str_eq(ngx_http_voiceai_view(&res->name),
-                      va_tool_hang_up.name)) {
-            t->hangup = 1;
-        }
-
-        return NGX_OK;
 
     case NGX_HTTP_VOICEAI_RESULT_DONE:
         ngx_http_voiceai_speech_answer(t->zone, &t->record, t->turn,
-                                       va_buf_view(&t->text), t->hangup);
+                                       va_buf_view(&t->text),
+                                       t->errand.hangup);
         break;
 
     case NGX_HTTP_VOICEAI_RESULT_FAILED:
-        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
-                      "voiceai: call %*s model failed with status %ui: %*s",
-                      (size_t) t->record.sid_len, t->record.sid, res->status,
-                      res->len, res->data);
 
         /* an empty answer is an apology */
 
@@ -508,7 +495,6 @@ ngx_http_voiceai_speech_result(void *data, ngx_http_voiceai_job_t *job,
         return NGX_OK;
     }
 
-    t->job = NULL;
     ngx_http_voiceai_thought_free(t);
 
     return NGX_OK;

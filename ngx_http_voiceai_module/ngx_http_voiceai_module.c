@@ -137,7 +137,8 @@ ngx_http_voiceai_postconfiguration(ngx_conf_t *cf)
     }
 
     if (ngx_http_voiceai_pool(cf, vmcf) != NGX_OK
-        || ngx_http_voiceai_metrics_zone(cf) != NGX_OK)
+        || ngx_http_voiceai_metrics_zone(cf) != NGX_OK
+        || ngx_http_voiceai_health_zone(cf, &vmcf->places) != NGX_OK)
     {
         return NGX_ERROR;
     }

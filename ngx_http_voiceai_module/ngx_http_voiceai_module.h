@@ -12,6 +12,7 @@
 #include "../src/wire/va_form.h"
 #include "../src/wire/va_ws.h"
 
+#include "ngx_http_voiceai_engine.h"
 #include "ngx_http_voiceai_metrics.h"
 #include "ngx_http_voiceai_transport.h"
 #include "ngx_http_voiceai_zone.h"
@@ -19,11 +20,6 @@
 
 /* A webhook's body; Twilio's are 1 to 4 kB. */
 #define NGX_HTTP_VOICEAI_MAX_BODY      65536
-
-#define NGX_HTTP_VOICEAI_STT           0
-#define NGX_HTTP_VOICEAI_LLM           1
-#define NGX_HTTP_VOICEAI_TTS           2
-#define NGX_HTTP_VOICEAI_STAGES        3
 
 #define NGX_HTTP_VOICEAI_APOLOGY                                              \
     "I am sorry, something went wrong. Please say that again."
@@ -45,6 +41,9 @@ typedef struct {
     ngx_uint_t                    used;     /* some server has a handler */
     ngx_array_t                   zones;    /* ngx_http_voiceai_used_zone_t */
     ngx_shm_zone_t               *metrics;
+    ngx_array_t                   places;   /* ngx_http_voiceai_place_t * */
+    ngx_http_voiceai_engines_t    engines[NGX_HTTP_VOICEAI_STAGES];
+                                            /* where none is configured */
 } ngx_http_voiceai_main_conf_t;
 
 
@@ -62,15 +61,6 @@ typedef struct {
     ngx_str_t                     name;
     ngx_http_complex_value_t      value;
 } ngx_http_voiceai_parameter_t;
-
-
-/* What stands behind a stage: off, built in, or a provider. */
-typedef struct {
-    ngx_uint_t                    set;      /* unsigned  set:1; */
-    ngx_uint_t                    off;
-    ngx_uint_t                    builtin;
-    ngx_http_voiceai_provider_t   provider;
-} ngx_http_voiceai_engine_t;
 
 
 typedef struct {
@@ -120,7 +110,7 @@ typedef struct {
     ngx_uint_t                    max_calls;
     size_t                        max_message;
 
-    ngx_http_voiceai_engine_t     engines[NGX_HTTP_VOICEAI_STAGES];
+    ngx_http_voiceai_engines_t    engines[NGX_HTTP_VOICEAI_STAGES];
 } ngx_http_voiceai_loc_conf_t;
 
 
@@ -185,16 +175,20 @@ char *ngx_http_voiceai_api_key(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_voiceai_confidence(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
-char *ngx_http_voiceai_engine(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+ngx_int_t ngx_http_voiceai_secret(ngx_conf_t *cf, ngx_str_t *value);
 char *ngx_http_voiceai_public_url(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_voiceai_parameter(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
-void ngx_http_voiceai_default_engines(ngx_http_voiceai_loc_conf_t *conf);
 char *ngx_http_voiceai_check(ngx_conf_t *cf,
     ngx_http_voiceai_loc_conf_t *conf);
 ngx_int_t ngx_http_voiceai_pool(ngx_conf_t *cf,
     ngx_http_voiceai_main_conf_t *vmcf);
+
+/* ngx_http_voiceai_engine_conf.c */
+char *ngx_http_voiceai_engine(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_voiceai_merge_engines(ngx_conf_t *cf,
+    ngx_http_voiceai_loc_conf_t *prev, ngx_http_voiceai_loc_conf_t *conf);
 
 /* ngx_http_voiceai_variables.c */
 ngx_int_t ngx_http_voiceai_add_variables(ngx_conf_t *cf);

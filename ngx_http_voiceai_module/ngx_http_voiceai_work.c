@@ -10,23 +10,20 @@
 
 #include "ngx_http_voiceai_call.h"
 
-#include "../src/dialog/va_responder.h"
 #include "../src/dialog/va_sentence.h"
 #include "../src/dialog/va_tools.h"
 
 
+static void ngx_http_voiceai_work_keep(ngx_http_voiceai_work_t *work);
 static ngx_uint_t ngx_http_voiceai_work_fixed(ngx_http_voiceai_call_t *call,
     va_str_t text);
-static void ngx_http_voiceai_work_submit(ngx_http_voiceai_call_t *call,
-    ngx_http_voiceai_work_t *work, va_ai_input_t *input);
+static void ngx_http_voiceai_work_submit(ngx_http_voiceai_work_t *work);
+static void ngx_http_voiceai_work_input(void *data, va_ai_input_t *input);
 static ngx_int_t ngx_http_voiceai_work_result(void *data,
-    ngx_http_voiceai_job_t *job, ngx_http_voiceai_result_t *res);
-static void ngx_http_voiceai_work_finish(ngx_http_voiceai_work_t *work);
-
-
-static const char  *ngx_http_voiceai_stages[] = {
-    "recogniser", "model", "voice"
-};
+    ngx_http_voiceai_result_t *res);
+static void ngx_http_voiceai_work_store(ngx_http_voiceai_work_t *work);
+static void ngx_http_voiceai_work_finish(ngx_http_voiceai_work_t *work,
+    va_str_t reply);
 
 
 /* Has the apology ready before the voice is needed and gone. */
@@ -40,11 +37,11 @@ ngx_http_voiceai_work_warm(ngx_http_voiceai_call_t *call)
     ngx_http_voiceai_engine_t     *engine;
     ngx_http_voiceai_main_conf_t  *vmcf;
 
-    engine = &call->conf->engines[NGX_HTTP_VOICEAI_TTS];
-
-    if (engine->off) {
+    if (call->conf->engines[NGX_HTTP_VOICEAI_TTS].off) {
         return;
     }
+
+    engine = call->conf->engines[NGX_HTTP_VOICEAI_TTS].list->elts;
 
     vmcf = ngx_http_get_module_main_conf(call->request,
                                          ngx_http_voiceai_module);
@@ -91,11 +88,8 @@ void
 ngx_http_voiceai_work_start(ngx_http_voiceai_call_t *call, ngx_uint_t stage,
     const va_action_t *act)
 {
-    ngx_uint_t                  i;
-    va_ai_input_t               input;
-    va_ai_message_t             messages[VA_HISTORY_TURNS];
-    ngx_http_voiceai_work_t    *work;
-    ngx_http_voiceai_engine_t  *engine;
+    ngx_uint_t                i;
+    ngx_http_voiceai_work_t  *work;
 
     for (i = 0; i < NGX_HTTP_VOICEAI_WORKS; i++) {
         if (call->works[i].call == NULL) {
@@ -116,17 +110,14 @@ ngx_http_voiceai_work_start(ngx_http_voiceai_call_t *call, ngx_uint_t stage,
     work->request = act->request;
     work->stage = stage;
     work->confidence = -1;
+    work->said = act->text;
+    work->heard.data = (const char *) act->data;
+    work->heard.len = act->len;
+    va_buf_init(&work->kept, SIZE_MAX);
     va_buf_init(&work->text, NGX_HTTP_VOICEAI_TEXT_MAX);
     va_buf_init(&work->audio, NGX_HTTP_VOICEAI_PHRASE_MAX);
 
-    engine = &call->conf->engines[stage];
-
-    if (engine->builtin) {
-        ngx_http_voiceai_work_defer(work);
-        return;
-    }
-
-    if (engine->off) {
+    if (call->conf->engines[stage].off) {
         va_buf_append(&call->say, call->say.len ? " " : "",
                       call->say.len ? 1 : 0);
         va_buf_str(&call->say, act->text);
@@ -134,37 +125,38 @@ ngx_http_voiceai_work_start(ngx_http_voiceai_call_t *call, ngx_uint_t stage,
         return;
     }
 
-    ngx_memzero(&input, sizeof(va_ai_input_t));
+    ngx_http_voiceai_work_keep(work);
+    ngx_http_voiceai_work_submit(work);
+}
 
-    input.stage = (va_ai_stage_t) stage;
-    input.language = ngx_http_voiceai_view(&call->language);
-    input.voice = ngx_http_voiceai_view(&call->voice);
-    input.call_sid.data = (char *) call->ctx->record.sid;
-    input.call_sid.len = call->ctx->record.sid_len;
 
-    switch (stage) {
+/*
+ * What the core gave lasts as long as its action.  A voice's sentence is
+ * needed to the end, the rest only where a second engine may be asked.
+ */
 
-    case NGX_HTTP_VOICEAI_STT:
-        input.ulaw = act->data;
-        input.ulaw_len = act->len;
-        input.context = act->text;
-        break;
+static void
+ngx_http_voiceai_work_keep(ngx_http_voiceai_work_t *work)
+{
+    ngx_array_t  *list;
 
-    case NGX_HTTP_VOICEAI_LLM:
-        input.prompt = ngx_http_voiceai_view(&call->prompt);
-        input.tools = &va_tool_hang_up;
-        input.tool_count = 1;
-        input.messages = messages;
-        input.message_count = va_history_messages(va_call_history(call->core),
-                                                  messages, VA_HISTORY_TURNS);
-        break;
+    list = work->call->conf->engines[work->stage].list;
 
-    default: /* NGX_HTTP_VOICEAI_TTS */
-        input.text = act->text;
-        break;
+    if (work->stage != NGX_HTTP_VOICEAI_TTS && list->nelts == 1) {
+        return;
     }
 
-    ngx_http_voiceai_work_submit(call, work, &input);
+    va_buf_str(&work->kept, work->said);
+    va_buf_str(&work->kept, work->heard);
+
+    if (work->kept.rc != VA_OK) {
+        work->said = va_str(NULL);
+        work->heard = va_str(NULL);
+        return;
+    }
+
+    work->said.data = work->kept.data;
+    work->heard.data = work->kept.data + work->said.len;
 }
 
 
@@ -189,42 +181,103 @@ ngx_http_voiceai_work_fixed(ngx_http_voiceai_call_t *call, va_str_t text)
 
 
 static void
-ngx_http_voiceai_work_submit(ngx_http_voiceai_call_t *call,
-    ngx_http_voiceai_work_t *work, va_ai_input_t *input)
+ngx_http_voiceai_work_submit(ngx_http_voiceai_work_t *work)
 {
+    va_buf_t                       key;
+    ngx_uint_t                     i;
+    va_ai_input_t                  input;
+    ngx_http_voiceai_call_t       *call;
     ngx_http_voiceai_engine_t     *engine;
+    ngx_http_voiceai_errand_t     *e;
     ngx_http_voiceai_main_conf_t  *vmcf;
 
-    engine = &call->conf->engines[work->stage];
+    call = work->call;
+    e = &work->errand;
+
+    e->engines = &call->conf->engines[work->stage];
 
     if (work->stage == NGX_HTTP_VOICEAI_TTS
-        && ngx_http_voiceai_work_fixed(call, input->text))
+        && ngx_http_voiceai_work_fixed(call, work->said))
     {
-        ngx_http_voiceai_phrase_key(&work->key, &engine->provider, input);
-
         work->fixed = 1;
-        work->phrase = ngx_http_voiceai_phrase_find(&work->key);
-        ngx_http_voiceai_count(work->phrase
-                               ? NGX_HTTP_VOICEAI_COUNT_PHRASE_HIT
-                               : NGX_HTTP_VOICEAI_COUNT_PHRASE_MISS, 1);
 
-        if (work->phrase) {
-            ngx_http_voiceai_work_defer(work);
-            return;
+        ngx_memzero(&input, sizeof(va_ai_input_t));
+        ngx_http_voiceai_work_input(work, &input);
+
+        engine = e->engines->list->elts;
+
+        for (i = 0; i < e->engines->list->nelts; i++) {
+            ngx_http_voiceai_phrase_key(&key, &engine[i].provider, &input);
+            work->phrase = ngx_http_voiceai_phrase_find(&key);
+            va_buf_free(&key);
+
+            if (work->phrase) {
+                ngx_http_voiceai_count(NGX_HTTP_VOICEAI_COUNT_PHRASE_HIT, 1);
+                ngx_http_voiceai_work_defer(work);
+                return;
+            }
         }
+
+        ngx_http_voiceai_count(NGX_HTTP_VOICEAI_COUNT_PHRASE_MISS, 1);
     }
 
     vmcf = ngx_http_get_module_main_conf(call->request,
                                          ngx_http_voiceai_module);
 
-    work->job = ngx_http_voiceai_job_start(vmcf->pool, &engine->provider,
-                                           input,
-                                           ngx_http_voiceai_work_result, work,
-                                           call->request->connection->log);
+    e->stage = work->stage;
+    e->pool = vmcf->pool;
+    e->sid.data = call->ctx->record.sid;
+    e->sid.len = call->ctx->record.sid_len;
+    e->log = call->request->connection->log;
+    e->data = work;
+    e->input = ngx_http_voiceai_work_input;
+    e->handler = ngx_http_voiceai_work_result;
 
-    if (work->job == NULL) {
-        work->failed = 1;
-        ngx_http_voiceai_work_defer(work);
+    ngx_http_voiceai_errand_start(e);
+}
+
+
+/* What an engine is asked; the first, or another after one that failed. */
+
+static void
+ngx_http_voiceai_work_input(void *data, va_ai_input_t *input)
+{
+    ngx_http_voiceai_work_t *work = data;
+
+    ngx_http_voiceai_call_t  *call;
+
+    static va_ai_message_t  messages[VA_HISTORY_TURNS];
+
+    call = work->call;
+
+    input->language = ngx_http_voiceai_view(&call->language);
+    input->voice = ngx_http_voiceai_view(&call->voice);
+    input->call_sid.data = (char *) call->ctx->record.sid;
+    input->call_sid.len = call->ctx->record.sid_len;
+
+    switch (work->stage) {
+
+    case NGX_HTTP_VOICEAI_STT:
+        va_buf_reset(&work->text);
+        work->confidence = -1;
+
+        input->ulaw = (const uint8_t *) work->heard.data;
+        input->ulaw_len = work->heard.len;
+        input->context = work->said;
+        break;
+
+    case NGX_HTTP_VOICEAI_LLM:
+        input->prompt = ngx_http_voiceai_view(&call->prompt);
+        input->tools = &va_tool_hang_up;
+        input->tool_count = 1;
+        input->messages = messages;
+        input->message_count = va_history_messages(va_call_history(call->core),
+                                                  messages, VA_HISTORY_TURNS);
+        break;
+
+    default: /* NGX_HTTP_VOICEAI_TTS */
+        input->text = work->said;
+        break;
     }
 }
 
@@ -242,20 +295,15 @@ ngx_http_voiceai_work_defer(ngx_http_voiceai_work_t *work)
 void
 ngx_http_voiceai_work_free(ngx_http_voiceai_work_t *work)
 {
-    if (work->job) {
-        ngx_http_voiceai_job_cancel(work->job);
-    }
+    ngx_http_voiceai_errand_cancel(&work->errand);
 
     if (work->phrase) {
         ngx_http_voiceai_phrase_release(work->phrase);
     }
 
+    va_buf_free(&work->kept);
     va_buf_free(&work->text);
     va_buf_free(&work->audio);
-
-    if (work->fixed) {
-        va_buf_free(&work->key);
-    }
 
     work->call = NULL;
 }
@@ -273,14 +321,8 @@ ngx_http_voiceai_work_run(ngx_http_voiceai_work_t *work)
     call = work->call;
     request = work->request;
 
-    if (work->job) {
-        ngx_http_voiceai_job_resume(work->job);
-        return;
-    }
-
-    if (work->failed) {
-        ngx_http_voiceai_work_free(work);
-        va_call_failed(call->core, request, ngx_current_msec);
+    if (work->errand.job) {
+        ngx_http_voiceai_errand_resume(&work->errand);
         return;
     }
 
@@ -302,35 +344,52 @@ ngx_http_voiceai_work_run(ngx_http_voiceai_work_t *work)
         }
     }
 
-    ngx_http_voiceai_work_finish(work);
+    ngx_http_voiceai_work_finish(work, va_str(NULL));
+}
+
+
+/* What was synthesised for the first time is kept. */
+
+static void
+ngx_http_voiceai_work_store(ngx_http_voiceai_work_t *work)
+{
+    va_buf_t       key;
+    va_ai_input_t  input;
+
+    if (!work->fixed || work->phrase) {
+        return;
+    }
+
+    ngx_memzero(&input, sizeof(va_ai_input_t));
+    ngx_http_voiceai_work_input(work, &input);
+
+    ngx_http_voiceai_phrase_key(&key, &work->errand.engine->provider, &input);
+    ngx_http_voiceai_phrase_store(&key, &work->audio);
+    va_buf_free(&key);
 }
 
 
 /* The work is complete: tells the core. */
 
 static void
-ngx_http_voiceai_work_finish(ngx_http_voiceai_work_t *work)
+ngx_http_voiceai_work_finish(ngx_http_voiceai_work_t *work, va_str_t reply)
 {
     float                     confidence;
     va_buf_t                  text;
-    va_reply_t                reply;
     uint32_t                  request;
-    struct tm                 tm;
     ngx_uint_t                hangup, stage;
     ngx_http_voiceai_call_t  *call;
+
+    ngx_http_voiceai_work_store(work);
 
     call = work->call;
     request = work->request;
     stage = work->stage;
-    hangup = work->hangup;
+    hangup = work->errand.hangup;
     confidence = work->confidence;
 
     text = work->text;
     va_buf_init(&work->text, 0);
-
-    if (work->fixed && work->phrase == NULL) {
-        ngx_http_voiceai_phrase_store(&work->key, &work->audio);
-    }
 
     ngx_http_voiceai_work_free(work);
 
@@ -343,15 +402,8 @@ ngx_http_voiceai_work_finish(ngx_http_voiceai_work_t *work)
 
     case NGX_HTTP_VOICEAI_LLM:
 
-        if (call->conf->engines[stage].builtin) {
-            ngx_libc_localtime(ngx_time(), &tm);
-            va_responder_reply(&reply,
-                               va_history_last(va_call_history(call->core),
-                                               VA_ROLE_USER),
-                               &tm);
-            va_call_reply(call->core, request, va_str(reply.text),
-                          ngx_current_msec);
-            hangup = reply.end;
+        if (reply.len) {
+            va_call_reply(call->core, request, reply, ngx_current_msec);
         }
 
         va_call_reply_end(call->core, request, hangup, ngx_current_msec);
@@ -366,11 +418,10 @@ ngx_http_voiceai_work_finish(ngx_http_voiceai_work_t *work)
 }
 
 
-/* A result of the transport, on the event loop. */
+/* A result of an engine, on the event loop. */
 
 static ngx_int_t
-ngx_http_voiceai_work_result(void *data, ngx_http_voiceai_job_t *job,
-    ngx_http_voiceai_result_t *res)
+ngx_http_voiceai_work_result(void *data, ngx_http_voiceai_result_t *res)
 {
     ngx_http_voiceai_work_t *work = data;
 
@@ -383,14 +434,14 @@ ngx_http_voiceai_work_result(void *data, ngx_http_voiceai_job_t *job,
     request = work->request;
     rc = VA_OK;
 
+    text.data = (char *) res->data;
+    text.len = res->len;
+
     ngx_http_set_log_request(call->request->connection->log, call->request);
 
     switch (res->type) {
 
     case NGX_HTTP_VOICEAI_RESULT_TEXT:
-
-        text.data = (char *) res->data;
-        text.len = res->len;
 
         if (work->stage == NGX_HTTP_VOICEAI_STT) {
             va_buf_str(&work->text, text);
@@ -416,32 +467,11 @@ ngx_http_voiceai_work_result(void *data, ngx_http_voiceai_job_t *job,
 
         break;
 
-    case NGX_HTTP_VOICEAI_RESULT_TOOL:
-
-        if (va_str_eq(ngx_http_voiceai_view(&res->name),
-                      va_tool_hang_up.name)) {
-            work->hangup = 1;
-        }
-
-        return NGX_OK;
-
     case NGX_HTTP_VOICEAI_RESULT_DONE:
-        work->job = NULL;
-        ngx_http_voiceai_count_request(work->stage, 0, 0, res->first);
-        ngx_http_voiceai_work_finish(work);
+        ngx_http_voiceai_work_finish(work, text);
         break;
 
     case NGX_HTTP_VOICEAI_RESULT_FAILED:
-        work->job = NULL;
-        ngx_http_voiceai_count_request(work->stage, 1, res->late, 0);
-
-        ngx_log_error(NGX_LOG_ERR, call->request->connection->log, 0,
-                      "voiceai: call %*s %s failed with status %ui: %*s",
-                      (size_t) call->ctx->record.sid_len,
-                      call->ctx->record.sid,
-                      ngx_http_voiceai_stages[work->stage], res->status,
-                      res->len, res->data);
-
         ngx_http_voiceai_work_free(work);
         va_call_failed(call->core, request, ngx_current_msec);
         break;
