@@ -32,7 +32,7 @@ typedef struct ngx_http_voiceai_health_s  ngx_http_voiceai_health_t;
 
 /* A provider's place in shared memory; the same provider has one place. */
 typedef struct {
-    ngx_str_t                      name;      /* "openai at api.openai.com" */
+    ngx_str_t                      name;      /* "openai/gpt at host" */
     ngx_uint_t                     stage;
     u_char                         digest[16];  /* of what it is */
     ngx_http_voiceai_health_t     *health;    /* once the zone is there */

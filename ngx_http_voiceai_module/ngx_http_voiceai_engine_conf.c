@@ -605,11 +605,27 @@ static char *
 ngx_http_voiceai_engine_check(ngx_conf_t *cf,
     ngx_http_voiceai_engine_t *engine, ngx_uint_t stage)
 {
-    if (engine->provider.url.len == 0) {
-        return "needs a \"url\" parameter";
+    const char                   *url;
+    ngx_http_voiceai_provider_t  *p;
+
+    p = &engine->provider;
+
+    if (p->url.len == 0) {
+        url = va_ai_default_url(ngx_http_voiceai_view(&p->kind),
+                                (va_ai_stage_t) stage);
+        if (url == NULL) {
+            return "needs a \"url\" parameter";
+        }
+
+        if (p->key.len == 0) {
+            return "needs a \"key\" parameter";
+        }
+
+        p->url.data = (u_char *) url;
+        p->url.len = ngx_strlen(url);
     }
 
-    if (engine->provider.cert_key.len && engine->provider.cert.len == 0) {
+    if (p->cert_key.len && p->cert.len == 0) {
         return "has a \"cert_key\" without a \"cert\" parameter";
     }
 

@@ -78,7 +78,7 @@ ngx_http_voiceai_digest(ngx_http_voiceai_provider_t *p, ngx_uint_t stage,
 }
 
 
-/* "openai at api.openai.com:443"; a path or a query may hold what is secret */
+/* "openai/MODEL at HOST"; a path or a query may hold what is secret */
 
 static ngx_int_t
 ngx_http_voiceai_place_name(ngx_conf_t *cf, ngx_http_voiceai_provider_t *p,
@@ -106,13 +106,14 @@ ngx_http_voiceai_place_name(ngx_conf_t *cf, ngx_http_voiceai_provider_t *p,
         host.len = last - host.data;
     }
 
-    name->data = ngx_pnalloc(cf->pool, p->kind.len + sizeof(" at ") + host.len);
+    name->data = ngx_pnalloc(cf->pool, p->kind.len + p->model.len + host.len
+                                       + sizeof("/ at "));
     if (name->data == NULL) {
         return NGX_ERROR;
     }
 
-    name->len = ngx_sprintf(name->data, "%V%s%V", &p->kind,
-                            host.len ? " at " : "", &host)
+    name->len = ngx_sprintf(name->data, "%V%s%V at %V", &p->kind,
+                            p->model.len ? "/" : "", &p->model, &host)
                 - name->data;
 
     return NGX_OK;
@@ -388,6 +389,14 @@ ngx_http_voiceai_health_failed(ngx_http_voiceai_engine_t *engine,
         return;
     }
 
+    if (res->fault == NGX_HTTP_VOICEAI_FAULT_LOCAL
+        || res->fault == NGX_HTTP_VOICEAI_FAULT_UNREAD)
+    {
+        /* that is our fault and not the provider's */
+        ngx_http_voiceai_health_release(engine, 1);
+        return;
+    }
+
     h = engine->place->health;
 
     ngx_shmtx_lock(&ngx_http_voiceai_health_pool->mutex);
@@ -415,8 +424,8 @@ ngx_http_voiceai_health_failed(ngx_http_voiceai_engine_t *engine,
 
     if (pause) {
         ngx_log_error(NGX_LOG_WARN, log, 0,
-                      "voiceai: %s \"%V\" is left alone for %M ms after "
-                      "%ui failures in a row, the last with status %ui",
+                      "voiceai: %s \"%V\" is left alone for %M ms, "
+                      "failures in a row: %ui, last status: %ui",
                       ngx_http_voiceai_stages[engine->place->stage],
                       &engine->place->name, pause, row, res->status);
     }

@@ -47,10 +47,10 @@ function encode(sample) {
 
 const waves = new Map();
 
-// The frames of a WAV file, at most two seconds of them.
+// The frames of a WAV file, at most a second of them.
 function frames(file) {
     if (!waves.has(file)) {
-        const data = fs.readFileSync(file).subarray(44, 44 + 2 * 16000);
+        const data = fs.readFileSync(file).subarray(44, 44 + 16000);
         const ulaw = Buffer.alloc(data.length >> 1);
         for (let i = 0; i < ulaw.length; i++) {
             ulaw[i] = encode(data.readInt16LE(i * 2));
