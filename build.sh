@@ -18,12 +18,13 @@ build_packages=(
     build-essential pkg-config
     nginx nginx-dev libcurl4-openssl-dev libssl-dev libyajl-dev libspeexdsp-dev
     libmicrohttpd-dev libpocketsphinx-dev libsphinxbase-dev pocketsphinx-en-us
-    flite1-dev libexpat1-dev openssl curl
+    flite1-dev libexpat1-dev libsqlite3-dev libpq-dev openssl curl
 )
 test_packages=(
     libcmocka-dev clang clang-format libclang-rt-14-dev llvm cppcheck valgrind
     shellcheck asterisk-core-sounds-en-wav sox procps dpkg-dev
     debian-archive-keyring flite python3-numpy prometheus
+    sqlite3 postgresql
 )
 
 say() {

@@ -50,7 +50,7 @@ for entry in *; do
 done | verdict "the top of the tree holds what it should"
 shopt -u dotglob
 
-for room in base audio wire twilio dialog ai; do
+for room in base audio wire twilio dialog ai store; do
     for kind in c h; do
         for file in src/"$room"/*."$kind"; do
             [ -f "$file" ] && echo "\$voiceai_src/${file#src/}"
@@ -84,6 +84,7 @@ wire base
 twilio base|wire
 ai base|wire|audio
 dialog base|wire|audio|twilio|ai
+store base|wire
 END
 
 nm -u "$build/libvoiceai.a" 2>/dev/null |
