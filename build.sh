@@ -17,13 +17,14 @@ module=ngx_http_voiceai_module
 build_packages=(
     build-essential pkg-config
     nginx nginx-dev libcurl4-openssl-dev libssl-dev libyajl-dev libspeexdsp-dev
+    libhiredis-dev
     libmicrohttpd-dev libpocketsphinx-dev libsphinxbase-dev pocketsphinx-en-us
     flite1-dev libexpat1-dev libsqlite3-dev libpq-dev openssl curl
 )
 test_packages=(
     libcmocka-dev clang clang-format libclang-rt-14-dev llvm cppcheck valgrind
     shellcheck asterisk-core-sounds-en-wav sox procps dpkg-dev
-    debian-archive-keyring flite python3-numpy prometheus
+    debian-archive-keyring flite python3-numpy prometheus redis-server
     sqlite3 postgresql
 )
 
