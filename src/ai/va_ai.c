@@ -5,8 +5,12 @@
 
 #include "va_ai_provider.h"
 #include "va_ai_rest.h"
+#include "va_ai_voice.h"
 #include "va_assemblyai.h"
+#include "va_cartesia.h"
 #include "va_deepgram.h"
+#include "va_elevenlabs.h"
+#include "va_melotts.h"
 #include "va_openai.h"
 
 #define HEADER_MAX 8192
@@ -23,6 +27,13 @@ static const va_ai_provider_t providers[] = {
      va_deepgram_stt_request, &va_deepgram_stt_reader, &va_deepgram_stt_stream},
     {"assemblyai", VA_AI_STT, "wss://streaming.assemblyai.com/v3",
      va_assemblyai_request, &va_assemblyai_reader, &va_assemblyai_stream},
+    {"deepgram", VA_AI_TTS, "https://api.deepgram.com/v1",
+     va_deepgram_tts_request, &va_ai_voice_ulaw_reader, NULL},
+    {"elevenlabs", VA_AI_TTS, "https://api.elevenlabs.io/v1",
+     va_elevenlabs_request, &va_ai_voice_ulaw_reader, NULL},
+    {"cartesia", VA_AI_TTS, "https://api.cartesia.ai", va_cartesia_request,
+     &va_ai_voice_ulaw_reader, NULL},
+    {"melotts", VA_AI_TTS, NULL, va_melotts_request, &va_melotts_reader, NULL},
     {"rest", VA_AI_REST, NULL, va_ai_rest_request, &va_ai_rest_reader, NULL},
 };
 

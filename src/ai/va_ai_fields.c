@@ -13,6 +13,21 @@ va_str_t va_ai_pick(va_str_t asked, va_str_t configured)
     return asked.len != 0 ? asked : configured;
 }
 
+va_str_t va_ai_language(va_str_t tag, char lower[VA_AI_LANGUAGE])
+{
+    size_t n = 0;
+
+    while (n < tag.len && tag.data[n] != '-' && tag.data[n] != '_') {
+        char c = (char)(tag.data[n] | 0x20);
+
+        if (n == VA_AI_LANGUAGE - 1 || c < 'a' || c > 'z') {
+            return (va_str_t){NULL, 0};
+        }
+        lower[n++] = c;
+    }
+    return (va_str_t){lower, n >= 2 ? n : 0};
+}
+
 va_rc_t va_ai_begin(va_ai_request_t *req, const va_ai_conf_t *conf,
                     const char *path)
 {
@@ -44,16 +59,28 @@ va_rc_t va_ai_json_headers(va_ai_request_t *req, const char *accept)
                : rc;
 }
 
-bool va_ai_has_param(const va_ai_conf_t *conf, const char *name)
+static const va_ai_param_t *find(const va_ai_conf_t *conf, const char *name)
 {
     size_t i;
 
     for (i = 0; i < conf->param_count; i++) {
         if (va_str_eq(conf->params[i].name, va_str(name))) {
-            return true;
+            return &conf->params[i];
         }
     }
-    return false;
+    return NULL;
+}
+
+bool va_ai_has_param(const va_ai_conf_t *conf, const char *name)
+{
+    return find(conf, name) != NULL;
+}
+
+va_str_t va_ai_param(const va_ai_conf_t *conf, const char *name)
+{
+    const va_ai_param_t *p = find(conf, name);
+
+    return p != NULL ? p->value : (va_str_t){NULL, 0};
 }
 
 static void put_name(va_buf_t *b, va_str_t name)

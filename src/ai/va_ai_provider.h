@@ -64,6 +64,13 @@ const va_ai_provider_t *va_ai_find(va_str_t kind, va_ai_stage_t stage);
 va_str_t va_ai_pick(va_str_t asked, va_str_t configured);
 
 /*
+ * Returns the primary language of a tag, of "en-US" "en", written to lower, or
+ * an empty view when it is not one.
+ */
+#define VA_AI_LANGUAGE 4
+va_str_t va_ai_language(va_str_t tag, char lower[VA_AI_LANGUAGE]);
+
+/*
  * Appends the base of the configuration, without slashes at its end, and path
  * to req->url.  VA_INVALID when the base is empty or holds what may not stand
  * in a URL.
@@ -76,6 +83,9 @@ va_rc_t va_ai_json_headers(va_ai_request_t *req, const char *accept);
 
 /* Returns whether a parameter of that name is configured. */
 bool va_ai_has_param(const va_ai_conf_t *conf, const char *name);
+
+/* Returns its value, or an empty view. */
+va_str_t va_ai_param(const va_ai_conf_t *conf, const char *name);
 
 /*
  * Appends "name":"value", and a comma before it unless it is the first of its

@@ -24,7 +24,6 @@ extern const va_ai_stream_ops_t va_deepgram_stt_stream;
  */
 va_rc_t va_deepgram_tts_request(va_ai_request_t *req, const va_ai_conf_t *conf,
                                 const va_ai_input_t *in);
-extern const va_ai_reader_ops_t va_deepgram_tts_reader;
 
 VA_END_DECLS
 

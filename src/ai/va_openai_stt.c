@@ -65,22 +65,6 @@ static va_rc_t put_params(va_ai_request_t *req, const va_ai_conf_t *conf)
     return rc;
 }
 
-/* Of "en-US" the interface wants "en". */
-static va_str_t primary_language(va_str_t tag, char lower[4])
-{
-    size_t n = 0;
-
-    while (n < tag.len && tag.data[n] != '-' && tag.data[n] != '_') {
-        char c = (char)(tag.data[n] | 0x20);
-
-        if (n == 3 || c < 'a' || c > 'z') {
-            return (va_str_t){NULL, 0};
-        }
-        lower[n++] = c;
-    }
-    return (va_str_t){lower, n >= 2 ? n : 0};
-}
-
 /* The last of what was said, beginning at a character. */
 static va_str_t last_words(va_str_t s)
 {
@@ -98,9 +82,9 @@ static va_str_t last_words(va_str_t s)
 va_rc_t va_openai_stt_request(va_ai_request_t *req, const va_ai_conf_t *conf,
                               const va_ai_input_t *in)
 {
-    char lower[4];
+    char lower[VA_AI_LANGUAGE];
     va_str_t language =
-        primary_language(va_ai_pick(in->language, conf->language), lower);
+        va_ai_language(va_ai_pick(in->language, conf->language), lower);
     va_rc_t rc = va_openai_begin(req, conf, "/audio/transcriptions");
     va_buf_t *file;
 

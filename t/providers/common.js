@@ -119,6 +119,61 @@ function stream(res, audio, gap) {
 }
 
 /*
+ * Answers with speech as --fault, --first and --gap say: milliseconds before
+ * the first piece, and between pieces.
+ */
+function speak(res, type, audio) {
+    const half = audio.subarray(0, 800);
+    const faults = {
+        html: () => res.type('html').send('<!DOCTYPE html><h1>Welcome</h1>'),
+        json: () => res.json({ error: { message: 'Not today.' } }),
+        mp3: () => res.type('audio/mpeg').send(Buffer.from('ID3\u0004then more')),
+        wav: () => res.type('audio/wav').send(Buffer.from('RIFF1234WAVEjunk')),
+        empty: () => res.type(type).end(),
+        odd: () => res.type(type).send(audio.subarray(0, 1601)),
+        hang: () => {},
+        stall: () => res.type(type).write(half),
+        cut: () => {
+            res.setHeader('content-length', audio.length);
+            res.type(type).write(half);
+            setTimeout(() => res.destroy(), 50);
+        },
+        huge: () => {
+            const piece = Buffer.alloc(1 << 20, 0x90);
+            const more = () => {
+                while (!res.destroyed && res.write(piece));
+            };
+
+            res.type(type).on('drain', more);
+            more();
+        },
+    };
+    const fault = faults[option('fault', '')];
+
+    if (fault) {
+        fault();
+        return;
+    }
+    setTimeout(() => {
+        res.type(type);
+        stream(res, audio, Number(option('gap', 2)));
+    }, Number(option('first', 0)));
+}
+
+/* Refuses with --fault status429 or status500, in the provider's own words. */
+function refuse(res, bodies) {
+    const status = Number((/^status(\d+)$/.exec(option('fault', '')) || [])[1]);
+
+    if (status) {
+        if (status === 429) {
+            res.setHeader('retry-after', '2');
+        }
+        res.status(status).json(bodies(status));
+    }
+    return Boolean(status);
+}
+
+/*
  * Listens to mu-law as a recogniser does: `onSpeech` when words begin,
  * `onSilence(ms)` with the length of a silence that grows after them.
  */
@@ -180,8 +235,9 @@ module.exports = {
     help,
     listen,
     option,
+    refuse,
     say,
-    stream,
+    speak,
     ulawSpeech,
     wavSpeech,
 };

@@ -8,7 +8,7 @@
 const http = require('http');
 const express = require('express');
 const { WebSocketServer } = require('ws');
-const { Ear, Script, help, listen, option, say, stream, ulawSpeech } = require('./common');
+const { Ear, Script, help, listen, option, say, speak, ulawSpeech } = require('./common');
 
 help(`Usage: deepgram.js [--port N] [--key KEY] [--say "first|second|..."]
                    [--idle MS] [--gap MS] [--first MS] [--fault NAME]
@@ -26,7 +26,7 @@ POST /v1/speak         mu-law, 60 ms a character
             noise (UtteranceEnd instead of speech_final), mute (no answers),
             slow (Finalize is answered after a second)
             of speaking: status500, status429, html, json, mp3, wav, empty,
-            hang, stall, cut
+            odd, hang, stall, cut, huge
 `);
 
 const KEY = option('key', 'dg-key');
@@ -279,29 +279,7 @@ app.post('/v1/speak', express.json(), (req, res) => {
         res.status(400).json({ err_code: 'Bad Request', err_msg: 'No text.' });
         return;
     }
-    const faults = {
-        html: () => res.type('html').send('<!DOCTYPE html><h1>Welcome</h1>'),
-        json: () => res.json({ err_code: 'ODD', err_msg: 'Not today.' }),
-        mp3: () => res.type('audio/mpeg').send(Buffer.from('ID3\u0004then more')),
-        wav: () => res.type('audio/wav').send(Buffer.from('RIFF1234WAVEjunk')),
-        empty: () => res.type('audio/mulaw').end(),
-        hang: () => {},
-        stall: () => res.type('audio/mulaw').write(Buffer.alloc(800, 0x90)),
-        cut: () => {
-            res.setHeader('content-length', 8000);
-            res.type('audio/mulaw').write(Buffer.alloc(800, 0x90));
-            setTimeout(() => res.destroy(), 50);
-        },
-    };
-
-    if (faults[FAULT]) {
-        faults[FAULT]();
-        return;
-    }
-    setTimeout(() => {
-        res.type('audio/mulaw');
-        stream(res, ulawSpeech(text), Number(option('gap', 2)));
-    }, Number(option('first', 0)));
+    speak(res, 'audio/mulaw', ulawSpeech(text));
 });
 
 listen(server);

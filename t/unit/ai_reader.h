@@ -5,6 +5,7 @@
 #ifndef AI_READER_H
 #define AI_READER_H
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,6 +30,7 @@ typedef struct {
     va_ai_conf_t conf;
     int status;
     const char *type;
+    const char *kind; /* NULL: "openai", or "rest" */
 } answer_t;
 
 static inline va_rc_t ai_collect(void *ctx, const va_ai_event_t *event)
@@ -63,8 +65,9 @@ static inline va_ai_reader_t *ai_start(told_t *told, const answer_t *a)
     va_buf_init(&told->text, 1 << 24);
     va_buf_init(&told->calls, 1 << 20);
     conf.key = VA_STR(KEY);
-    r = va_ai_reader_new(a->stage == VA_AI_REST ? VA_STR("rest")
-                                                : VA_STR("openai"),
+    r = va_ai_reader_new(va_str(a->kind != NULL          ? a->kind
+                                : a->stage == VA_AI_REST ? "rest"
+                                                         : "openai"),
                          &conf, &in, ai_collect, told);
     assert_non_null(r);
     return r;

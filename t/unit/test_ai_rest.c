@@ -105,7 +105,7 @@ static void hands_out_every_answer(void **state)
     (void)state;
     for (i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++) {
         answer_t a = {
-            VA_AI_REST, {.model = {0}}, statuses[i], "application/json"};
+            VA_AI_REST, {.model = {0}}, statuses[i], "application/json", NULL};
         told_t told = {0};
 
         ai_run_split(&told, &a, body, sizeof(body) - 1);
@@ -125,7 +125,7 @@ static void hands_out_every_answer(void **state)
 
 static void takes_any_type(void **state)
 {
-    answer_t a = {VA_AI_REST, {.model = {0}}, 502, "text/html"};
+    answer_t a = {VA_AI_REST, {.model = {0}}, 502, "text/html", NULL};
     told_t told = {0};
 
     (void)state;
@@ -141,7 +141,7 @@ static void takes_any_type(void **state)
 
 static void keeps_the_bound(void **state)
 {
-    answer_t a = {VA_AI_REST, {.model = {0}}, 500, "text/plain"};
+    answer_t a = {VA_AI_REST, {.model = {0}}, 500, "text/plain", NULL};
     char *body = malloc(VA_AI_REST_MAX + 1);
     told_t told = {0};
 
@@ -163,7 +163,7 @@ static void keeps_the_bound(void **state)
 
 static void fails_without_an_answer(void **state)
 {
-    answer_t a = {VA_AI_REST, {.model = {0}}, 200, ""};
+    answer_t a = {VA_AI_REST, {.model = {0}}, 200, "", NULL};
     told_t told = {0};
     va_ai_reader_t *r = ai_start(&told, &a);
 

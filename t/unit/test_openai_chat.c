@@ -9,9 +9,9 @@
 #include "ai_reader.h"
 
 static const answer_t sse = {
-    VA_AI_LLM, {.model = {0}}, 200, "text/event-stream"};
+    VA_AI_LLM, {.model = {0}}, 200, "text/event-stream", NULL};
 static const answer_t json = {
-    VA_AI_LLM, {.model = {0}}, 200, "application/json"};
+    VA_AI_LLM, {.model = {0}}, 200, "application/json", NULL};
 
 #define ROLE                                                                   \
     "data: {\"id\":\"chatcmpl-1\",\"object\":\"chat.completion.chunk\","       \
@@ -328,7 +328,7 @@ static void says_what_kind_of_failure(void **state)
 
     (void)state;
     for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        answer_t a = {VA_AI_LLM, {.model = {0}}, cases[i].status, ""};
+        answer_t a = {VA_AI_LLM, {.model = {0}}, cases[i].status, "", NULL};
         told_t told = {0};
 
         ai_run_split(&told, &a, cases[i].body, strlen(cases[i].body));
@@ -479,7 +479,7 @@ static void think_splits_anywhere(void **state)
 
 static void tells_why_it_failed(void **state)
 {
-    answer_t a = {VA_AI_LLM, {.model = {0}}, 401, "application/json"};
+    answer_t a = {VA_AI_LLM, {.model = {0}}, 401, "application/json", NULL};
 
     (void)state;
     ai_fails(&a, "{\"error\":{\"message\":\"Bad key\",\"code\":null}}",

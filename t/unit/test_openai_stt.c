@@ -9,7 +9,8 @@
 #include "audio/va_g711.h"
 #include "audio/va_wav.h"
 
-static const answer_t ok = {VA_AI_STT, {.model = {0}}, 200, "application/json"};
+static const answer_t ok = {
+    VA_AI_STT, {.model = {0}}, 200, "application/json", NULL};
 
 static const char *part(const va_ai_request_t *req, const char *name)
 {
@@ -273,7 +274,7 @@ static void transcript(const answer_t *a, const char *body, const char *want,
 
 static void reads_transcripts(void **state)
 {
-    const answer_t html = {VA_AI_STT, {.model = {0}}, 299, "text/html"};
+    const answer_t html = {VA_AI_STT, {.model = {0}}, 299, "text/html", NULL};
 
     (void)state;
     transcript(&ok,
@@ -296,7 +297,7 @@ static void reads_transcripts(void **state)
 
 static void tells_why_it_failed(void **state)
 {
-    answer_t a = {VA_AI_STT, {.model = {0}}, 401, "application/json"};
+    answer_t a = {VA_AI_STT, {.model = {0}}, 401, "application/json", NULL};
 
     (void)state;
     ai_fails(&a,
@@ -340,7 +341,7 @@ static void tells_why_it_failed(void **state)
 
 static void errors_are_short_and_whole(void **state)
 {
-    answer_t a = {VA_AI_STT, {.model = {0}}, 500, "text/plain"};
+    answer_t a = {VA_AI_STT, {.model = {0}}, 500, "text/plain", NULL};
     char body[4000];
     told_t told = {0};
     size_t i;
@@ -374,7 +375,7 @@ static void refuses_bad_answers(void **state)
 
 static void a_long_error_body_is_read_to_its_bound(void **state)
 {
-    answer_t a = {VA_AI_STT, {.model = {0}}, 500, "text/plain"};
+    answer_t a = {VA_AI_STT, {.model = {0}}, 500, "text/plain", NULL};
     static char body[200000];
     told_t told = {0};
 

@@ -10,7 +10,7 @@
 
 static answer_t answer(const char *type)
 {
-    return (answer_t){VA_AI_TTS, {.model = {0}}, 200, type};
+    return (answer_t){VA_AI_TTS, {.model = {0}}, 200, type, NULL};
 }
 
 static void builds_a_request(void **state)
