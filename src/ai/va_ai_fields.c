@@ -129,6 +129,19 @@ static bool is_json(va_str_t text)
     return v != NULL;
 }
 
+size_t va_ai_where(va_str_t s, const char *part)
+{
+    size_t n = strlen(part);
+    size_t i;
+
+    for (i = 0; n <= s.len && i <= s.len - n; i++) {
+        if (memcmp(s.data + i, part, n) == 0) {
+            return i;
+        }
+    }
+    return s.len;
+}
+
 bool va_ai_is_object(va_str_t text)
 {
     size_t i = 0;

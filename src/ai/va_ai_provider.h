@@ -124,6 +124,9 @@ void va_ai_query_params(va_buf_t *url, const va_ai_conf_t *conf,
 /* Appends s as one segment of a path, encoded. */
 void va_ai_segment(va_buf_t *url, va_str_t s);
 
+/* Returns where part begins in s, or s.len if it is not in there. */
+size_t va_ai_where(va_str_t s, const char *part);
+
 /* The schema of a tool that takes none. */
 extern const va_str_t va_ai_no_arguments;
 

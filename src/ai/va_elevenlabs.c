@@ -1,15 +1,13 @@
 #include "va_elevenlabs.h"
 
-#include <string.h>
-
 static const char *const own[] = {"text", "output_format", "enable_logging",
                                   "optimize_streaming_latency", NULL};
 
 /* The other models refuse to be told the language. */
 static bool takes_language(va_str_t model)
 {
-    return memmem(model.data, model.len, "v2_5", 4) != NULL ||
-           memmem(model.data, model.len, "v3", 2) != NULL;
+    return va_ai_where(model, "v2_5") != model.len ||
+           va_ai_where(model, "v3") != model.len;
 }
 
 static void put_query(va_buf_t *url, const va_ai_conf_t *conf)

@@ -10,8 +10,8 @@ static const char *const own[] = {"text", NULL};
 
 static bool has_path(va_str_t url)
 {
-    const char *host = memmem(url.data, url.len, "://", 3);
-    size_t begin = host != NULL ? (size_t)(host + 3 - url.data) : 0;
+    size_t host = va_ai_where(url, "://");
+    size_t begin = host != url.len ? host + 3 : 0;
     const char *slash = memchr(url.data + begin, '/', url.len - begin);
 
     return slash != NULL && slash + 1 != url.data + url.len;
