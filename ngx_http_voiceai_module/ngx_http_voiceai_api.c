@@ -116,6 +116,9 @@ ngx_http_voiceai_api_state(ngx_http_voiceai_record_t *rec)
     case NGX_HTTP_VOICEAI_LOST:
         return "reconnecting";
 
+    case NGX_HTTP_VOICEAI_DIALING:
+        return "transferred";
+
     default:
         return "ended";
     }
@@ -191,6 +194,7 @@ static ngx_int_t
 ngx_http_voiceai_sessions(ngx_http_request_t *r)
 {
     va_buf_t                      b;
+    uint32_t                      at;
     ngx_uint_t                    n, ended;
     ngx_http_voiceai_ctx_t       *ctx;
     ngx_http_voiceai_record_t    *rec;
@@ -209,11 +213,11 @@ ngx_http_voiceai_sessions(ngx_http_request_t *r)
     va_buf_init(&b, NGX_HTTP_VOICEAI_API_JSON);
     va_buf_puts(&b, "{\"sessions\":[");
 
-    rec->sid_len = 0;
+    at = 0;
     n = 0;
 
     while (n < NGX_HTTP_VOICEAI_API_SESSIONS
-           && ngx_http_voiceai_zone_next(vlcf->zone, rec) == NGX_OK)
+           && ngx_http_voiceai_zone_next(vlcf->zone, rec, &at) == NGX_OK)
     {
         if ((rec->state == NGX_HTTP_VOICEAI_ENDED && !ended)
             || ngx_http_voiceai_pending(rec))
@@ -317,12 +321,49 @@ ngx_http_voiceai_api_find(ngx_http_request_t *r, ngx_str_t *sid)
 }
 
 
+void
+ngx_http_voiceai_api_turn(va_buf_t *b, const va_turn_t *turn)
+{
+    ngx_uint_t  i, comma;
+
+    va_buf_printf(b, "{\"role\":\"%s\",\"text\":",
+                  turn->role == VA_ROLE_USER ? "user" : "assistant");
+    va_json_quote(b, turn->text);
+
+    if (turn->confidence >= 0) {
+        va_buf_printf(b, ",\"confidence\":%.2f", turn->confidence);
+    }
+
+    if (turn->interrupted) {
+        va_buf_puts(b, ",\"interrupted\":true");
+    }
+
+    if (turn->timed) {
+        va_buf_puts(b, ",\"latency_ms\":{");
+        comma = 0;
+
+        for (i = 0; i < VA_TURN_TIMES; i++) {
+            if (turn->ms[i] != VA_TURN_NEVER) {
+                va_buf_printf(b, "%s\"%s\":%u", comma++ ? "," : "",
+                              va_turn_time_name((va_turn_time_t) i),
+                              (unsigned) turn->ms[i]);
+            }
+        }
+
+        va_buf_puts(b, "}");
+    }
+
+    va_buf_puts(b, "}");
+}
+
+
 static ngx_int_t
 ngx_http_voiceai_session(ngx_http_request_t *r, ngx_str_t *sid)
 {
     u_char                     *p, *last;
-    size_t                      n;
+    size_t                      at;
     va_buf_t                    b;
+    va_turn_t                   turn;
     ngx_uint_t                  comma;
     ngx_http_voiceai_ctx_t     *ctx;
     ngx_http_voiceai_record_t  *rec;
@@ -351,27 +392,12 @@ ngx_http_voiceai_session(ngx_http_request_t *r, ngx_str_t *sid)
 
     va_buf_puts(&b, "},\"conversation\":[");
 
-    p = rec->history;
-    last = p + rec->history_len;
+    at = 0;
     comma = 0;
 
-    while (p < last) {
-        n = ngx_strlen(p + 2);
-
-        va_buf_printf(&b, "%s{\"role\":\"%s\",\"text\":", comma++ ? "," : "",
-                      *p == 'U' ? "user" : "assistant");
-        va_json_quote(&b, (va_str_t) { (char *) p + 2, n });
-
-        if (p[1] & 0x80) {
-            va_buf_printf(&b, ",\"confidence\":%.2f", (p[1] & 0x7f) / 100.0);
-        }
-
-        if (*p == 'I') {
-            va_buf_puts(&b, ",\"interrupted\":true");
-        }
-
-        va_buf_puts(&b, "}");
-        p += n + 3;
+    while (va_turns_next(rec->history, rec->history_len, &at, &turn)) {
+        va_buf_puts(&b, comma++ ? "," : "");
+        ngx_http_voiceai_api_turn(&b, &turn);
     }
 
     va_buf_puts(&b, "]}\n");
@@ -647,8 +673,8 @@ ngx_http_voiceai_api_redirect(ngx_http_request_t *r, ngx_pool_cleanup_t *cln,
         va_buf_puts(&hook, "?wait=0");
 
         ngx_http_voiceai_set(rec, say, text->data, text->len);
-        ngx_http_voiceai_record_turn(rec, 'A', ngx_http_voiceai_view(text),
-                                     -1);
+        ngx_http_voiceai_record_said(rec, VA_ROLE_ASSISTANT,
+                                     ngx_http_voiceai_view(text), -1);
         rec->answered = rec->turns;
         break;
 

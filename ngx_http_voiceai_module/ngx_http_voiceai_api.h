@@ -33,6 +33,9 @@ ngx_int_t ngx_http_voiceai_api_allowed(ngx_http_request_t *r);
 /* Appends what is told of a call, as the members of a JSON object. */
 void ngx_http_voiceai_api_call(va_buf_t *b, ngx_http_voiceai_record_t *rec);
 
+/* Appends a turn of a conversation, as a JSON object. */
+void ngx_http_voiceai_api_turn(va_buf_t *b, const va_turn_t *turn);
+
 /* Sends JSON. */
 ngx_int_t ngx_http_voiceai_api_send(ngx_http_request_t *r, ngx_uint_t status,
     va_buf_t *json);

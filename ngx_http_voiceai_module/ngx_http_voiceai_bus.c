@@ -9,7 +9,7 @@
 #include <sys/un.h>
 
 
-#define NGX_HTTP_VOICEAI_BUS_MAGIC    0x56414d31
+#define NGX_HTTP_VOICEAI_BUS_MAGIC    0x56414d32
 #define NGX_HTTP_VOICEAI_BUS_WAIT     2000    /* ms for an answer */
 #define NGX_HTTP_VOICEAI_BUS_ASKS     1024    /* outstanding, of a worker */
 #define NGX_HTTP_VOICEAI_BUS_READS    64      /* messages, then others' turn */
@@ -25,7 +25,7 @@ typedef struct {
     u_char                    secret[NGX_HTTP_VOICEAI_NAME_LEN];
     u_char                    reply[NGX_HTTP_VOICEAI_NAME_LEN];
     ngx_http_voiceai_field(sid, NGX_HTTP_VOICEAI_SID_LEN);
-    ngx_http_voiceai_field(text, NGX_HTTP_VOICEAI_BUS_TEXT);
+    ngx_http_voiceai_field(text, NGX_HTTP_VOICEAI_BUS_EVENT_MAX);
 } ngx_http_voiceai_bus_msg_t;
 
 
@@ -578,7 +578,7 @@ ngx_http_voiceai_bus_publish(ngx_shm_zone_t *zone, va_buf_t *event)
     ngx_http_voiceai_worker_t    workers[NGX_HTTP_VOICEAI_WORKERS];
     ngx_http_voiceai_bus_msg_t  *msg;
 
-    if (event->rc != VA_OK || event->len > NGX_HTTP_VOICEAI_BUS_TEXT) {
+    if (event->rc != VA_OK || event->len > NGX_HTTP_VOICEAI_BUS_EVENT_MAX) {
         ngx_http_voiceai_bus_lost++;
         return;
     }

@@ -14,8 +14,10 @@
 #include "ngx_http_voiceai_module.h"
 
 
-/* a command's text, or an event as JSON */
-#define NGX_HTTP_VOICEAI_BUS_TEXT     4096
+/* a command's text */
+#define NGX_HTTP_VOICEAI_BUS_TEXT       4096
+/* an event as JSON; none is larger, however much of it has to be escaped */
+#define NGX_HTTP_VOICEAI_BUS_EVENT_MAX  16384
 
 
 typedef enum {

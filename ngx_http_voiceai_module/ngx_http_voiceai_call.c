@@ -133,7 +133,7 @@ ngx_http_voiceai_call_texts(ngx_http_voiceai_call_t *call)
 
     ngx_str_set(&call->apology, NGX_HTTP_VOICEAI_APOLOGY);
     ngx_str_set(&call->reask, NGX_HTTP_VOICEAI_REASK);
-    ngx_str_set(&call->resume, "Sorry, we were cut off. Where were we?");
+    ngx_str_set(&call->resume, NGX_HTTP_VOICEAI_RESUME);
 
     if (ngx_http_voiceai_eval(r, vlcf->greeting, &call->greeting) != NGX_OK
         || ngx_http_voiceai_eval(r, vlcf->prompt, &call->prompt) != NGX_OK
@@ -200,21 +200,15 @@ ngx_http_voiceai_call_start(ngx_http_voiceai_call_t *call)
 static void
 ngx_http_voiceai_call_restore(ngx_http_voiceai_call_t *call)
 {
-    u_char                     *p, *last;
-    va_str_t                    text;
+    size_t                      at;
+    va_turn_t                   turn;
     ngx_http_voiceai_record_t  *rec;
 
     rec = &call->ctx->record;
-    p = rec->history;
-    last = p + rec->history_len;
+    at = 0;
 
-    while (p < last) {
-        text.data = (char *) p + 2;
-        text.len = ngx_strlen(p + 2);
-
-        va_call_restore(call->core, *p == 'U' ? VA_ROLE_USER
-                                              : VA_ROLE_ASSISTANT, text);
-        p += text.len + 3;
+    while (va_turns_next(rec->history, rec->history_len, &at, &turn)) {
+        va_call_restore(call->core, &turn);
     }
 }
 
@@ -224,7 +218,7 @@ ngx_http_voiceai_call_restore(ngx_http_voiceai_call_t *call)
 static void
 ngx_http_voiceai_call_save(ngx_http_voiceai_call_t *call)
 {
-    va_str_t                    text;
+    va_turn_t                   saved;
     ngx_uint_t                  i;
     const va_history_t         *h;
     const va_call_stat_t       *stat;
@@ -240,13 +234,15 @@ ngx_http_voiceai_call_save(ngx_http_voiceai_call_t *call)
     for (i = 0; i < h->count; i++) {
         turn = &h->turns[i];
 
-        text.data = turn->text;
-        text.len = turn->len;
+        saved.role = turn->role;
+        saved.text.data = turn->text;
+        saved.text.len = turn->len;
+        saved.interrupted = turn->interrupted;
+        saved.confidence = turn->confidence;
+        saved.timed = 1;
+        ngx_memcpy(saved.ms, turn->ms, sizeof(saved.ms));
 
-        ngx_http_voiceai_record_turn(rec,
-                                     turn->role == VA_ROLE_USER ? 'U'
-                                     : turn->interrupted ? 'I' : 'A',
-                                     text, turn->confidence);
+        ngx_http_voiceai_record_turn(rec, &saved);
     }
 
     rec->turns = call->turns + stat->user_turns;

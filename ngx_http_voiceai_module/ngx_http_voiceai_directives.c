@@ -124,6 +124,8 @@ ngx_command_t  ngx_http_voiceai_commands[] = {
                          ngx_http_set_complex_value_slot, resume, NULL),
     ngx_http_voiceai_loc("farewell", NGX_CONF_TAKE1,
                          ngx_http_set_complex_value_slot, farewell, NULL),
+    ngx_http_voiceai_loc("busy", NGX_CONF_TAKE1,
+                         ngx_http_set_complex_value_slot, busy, NULL),
     ngx_http_voiceai_loc("filler", NGX_CONF_TAKE1,
                          ngx_http_set_complex_value_slot, filler, NULL),
     ngx_http_voiceai_loc("hints", NGX_CONF_TAKE1,
@@ -305,6 +307,7 @@ ngx_http_voiceai_create_loc_conf(ngx_conf_t *cf)
     conf->reask = NGX_CONF_UNSET_PTR;
     conf->resume = NGX_CONF_UNSET_PTR;
     conf->farewell = NGX_CONF_UNSET_PTR;
+    conf->busy = NGX_CONF_UNSET_PTR;
     conf->filler = NGX_CONF_UNSET_PTR;
     conf->hints = NGX_CONF_UNSET_PTR;
     conf->parameters = NGX_CONF_UNSET_PTR;
@@ -363,6 +366,7 @@ ngx_http_voiceai_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_ptr_value(conf->reask, prev->reask, NULL);
     ngx_conf_merge_ptr_value(conf->resume, prev->resume, NULL);
     ngx_conf_merge_ptr_value(conf->farewell, prev->farewell, NULL);
+    ngx_conf_merge_ptr_value(conf->busy, prev->busy, NULL);
     ngx_conf_merge_ptr_value(conf->filler, prev->filler, NULL);
     ngx_conf_merge_ptr_value(conf->hints, prev->hints, NULL);
     ngx_conf_merge_ptr_value(conf->parameters, prev->parameters, NULL);

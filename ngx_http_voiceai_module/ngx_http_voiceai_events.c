@@ -9,8 +9,11 @@
 #include "ngx_http_voiceai_bus.h"
 
 #include "../src/wire/va_json.h"
+#include "../src/wire/va_utf8.h"
 
 
+/* bytes of what was said that an event tells */
+#define NGX_HTTP_VOICEAI_EVENTS_TEXT  1024
 /* unsent bytes after which a reader is too slow */
 #define NGX_HTTP_VOICEAI_EVENTS_MAX   (256 * 1024)
 /* a reader that is silent is asked for a sign of life so often */
@@ -44,9 +47,8 @@ void
 ngx_http_voiceai_event(ngx_shm_zone_t *zone, ngx_http_voiceai_record_t *rec,
     const char *name)
 {
-    u_char     *p, *last, *turn;
-    size_t      n;
     va_buf_t    b;
+    va_turn_t   turn;
     ngx_time_t *now;
 
     if (!ngx_http_voiceai_bus_listened(zone)) {
@@ -55,7 +57,7 @@ ngx_http_voiceai_event(ngx_shm_zone_t *zone, ngx_http_voiceai_record_t *rec,
 
     now = ngx_timeofday();
 
-    va_buf_init(&b, NGX_HTTP_VOICEAI_BUS_TEXT);
+    va_buf_init(&b, NGX_HTTP_VOICEAI_BUS_EVENT_MAX);
     va_buf_printf(&b, "{\"event\":\"%s\",\"time\":%ld.%03lu,\"call\":{", name,
                   (long) now->sec, (unsigned long) now->msec);
     ngx_http_voiceai_api_call(&b, rec);
@@ -63,21 +65,12 @@ ngx_http_voiceai_event(ngx_shm_zone_t *zone, ngx_http_voiceai_record_t *rec,
 
     /* the turn that was said last */
 
-    turn = NULL;
-    p = rec->history;
-    last = p + rec->history_len;
+    if (va_turns_last(rec->history, rec->history_len, &turn)) {
 
-    while (p < last) {
-        turn = p;
-        p += ngx_strlen(p + 2) + 3;
-    }
+        turn.text = va_utf8_cut(turn.text, NGX_HTTP_VOICEAI_EVENTS_TEXT);
 
-    if (turn) {
-        n = ngx_min(ngx_strlen(turn + 2), 1024);
-        va_buf_printf(&b, ",\"last\":{\"role\":\"%s\",\"text\":",
-                      *turn == 'U' ? "user" : "assistant");
-        va_json_quote(&b, (va_str_t) { (char *) turn + 2, n });
-        va_buf_puts(&b, "}");
+        va_buf_puts(&b, ",\"last\":");
+        ngx_http_voiceai_api_turn(&b, &turn);
     }
 
     va_buf_puts(&b, "}");

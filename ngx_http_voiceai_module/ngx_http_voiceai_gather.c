@@ -292,7 +292,7 @@ ngx_http_voiceai_speech_heard(ngx_http_request_t *r, va_str_t said,
     rec->asked = 0;
     rec->say_len = 0;
     rec->hangup = va_responder_goodbye(said);
-    ngx_http_voiceai_record_turn(rec, 'U', said, confidence);
+    ngx_http_voiceai_record_said(rec, VA_ROLE_USER, said, confidence);
 
     (void) ngx_http_voiceai_zone_store(vlcf->zone, rec,
                                        NGX_HTTP_VOICEAI_STORE_TURNS
@@ -386,15 +386,17 @@ ngx_http_voiceai_speech_input(void *data, va_ai_input_t *input)
 {
     ngx_http_voiceai_thought_t *t = data;
 
-    u_char  *p, *last;
-    size_t   n;
+    size_t     n, at;
+    va_turn_t  turn;
 
     static va_ai_message_t  messages[NGX_HTTP_VOICEAI_GATHER_TURNS];
 
     n = 0;
-    last = t->record.history + t->record.history_len;
+    at = 0;
 
-    for (p = t->record.history; p < last; p += ngx_strlen(p + 2) + 3) {
+    while (va_turns_next(t->record.history, t->record.history_len, &at,
+                         &turn))
+    {
 
         if (n == NGX_HTTP_VOICEAI_GATHER_TURNS) {
             ngx_memmove(messages, messages + 1,
@@ -402,8 +404,8 @@ ngx_http_voiceai_speech_input(void *data, va_ai_input_t *input)
         }
 
         ngx_memzero(&messages[n], sizeof(va_ai_message_t));
-        messages[n].role = (*p == 'U') ? VA_ROLE_USER : VA_ROLE_ASSISTANT;
-        messages[n++].text = va_str((char *) p + 2);
+        messages[n].role = turn.role;
+        messages[n++].text = turn.text;
     }
 
     input->prompt = va_buf_view(&t->prompt);
@@ -519,7 +521,7 @@ ngx_http_voiceai_speech_answer(ngx_shm_zone_t *zone,
     ngx_http_voiceai_set(rec, say, text.data, text.len);
 
     if (text.len) {
-        ngx_http_voiceai_record_turn(rec, 'A', text, -1);
+        ngx_http_voiceai_record_said(rec, VA_ROLE_ASSISTANT, text, -1);
 
     } else if (!hangup) {
         rec->failures++;

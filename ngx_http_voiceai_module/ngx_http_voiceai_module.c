@@ -66,7 +66,7 @@ ngx_module_t  ngx_http_voiceai_module = {
     ngx_http_voiceai_commands,             /* module directives */
     NGX_HTTP_MODULE,                       /* module type */
     NULL,                                  /* init master */
-    NULL,                                  /* init module */
+    ngx_http_voiceai_zone_pass,            /* init module */
     ngx_http_voiceai_init_process,         /* init process */
     NULL,                                  /* init thread */
     NULL,                                  /* exit thread */

@@ -26,6 +26,11 @@
 #define NGX_HTTP_VOICEAI_REASK                                                \
     "Sorry, I did not catch that. Could you say it again?"
 
+#define NGX_HTTP_VOICEAI_RESUME                                               \
+    "Sorry, we were cut off. Where were we?"
+#define NGX_HTTP_VOICEAI_BUSY                                                 \
+    "I am sorry, all our lines are busy. Please call again later."
+
 #define NGX_HTTP_VOICEAI_MODE_STREAM   0
 #define NGX_HTTP_VOICEAI_MODE_GATHER   1
 
@@ -89,6 +94,7 @@ typedef struct {
     ngx_http_complex_value_t     *reask;
     ngx_http_complex_value_t     *resume;
     ngx_http_complex_value_t     *farewell;
+    ngx_http_complex_value_t     *busy;
     ngx_http_complex_value_t     *filler;
     ngx_http_complex_value_t     *hints;
     ngx_array_t                  *parameters;

@@ -187,6 +187,10 @@ ngx_http_voiceai_make_call_record(ngx_http_request_t *r, va_make_call_t *call)
         return ngx_http_voiceai_refuse(r, NGX_HTTP_SERVICE_UNAVAILABLE,
                                        "too many calls");
 
+    case NGX_ABORT:
+        return ngx_http_voiceai_refuse(r, NGX_HTTP_SERVICE_UNAVAILABLE,
+                                       "the zone of calls is full");
+
     default:
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }

@@ -72,6 +72,7 @@ ngx_uint_t
 ngx_http_voiceai_recover(ngx_http_voiceai_main_conf_t *vmcf,
     ngx_http_voiceai_used_zone_t *used)
 {
+    uint32_t                          at;
     ngx_uint_t                        sent, left;
     static ngx_http_voiceai_record_t  rec;
 
@@ -81,9 +82,9 @@ ngx_http_voiceai_recover(ngx_http_voiceai_main_conf_t *vmcf,
 
     sent = 0;
     left = 0;
-    rec.sid_len = 0;
+    at = 0;
 
-    while (ngx_http_voiceai_zone_next(used->zone, &rec) == NGX_OK) {
+    while (ngx_http_voiceai_zone_next(used->zone, &rec, &at) == NGX_OK) {
 
         if (rec.state != NGX_HTTP_VOICEAI_LOST || !rec.resumed
             || rec.recovered)

@@ -17,6 +17,10 @@ static ngx_int_t ngx_http_voiceai_connect(ngx_http_request_t *r,
     va_buf_t *twiml);
 static ngx_int_t ngx_http_voiceai_transfer(ngx_http_request_t *r,
     va_buf_t *twiml);
+static ngx_int_t ngx_http_voiceai_full(ngx_http_request_t *r,
+    va_buf_t *twiml);
+static ngx_int_t ngx_http_voiceai_resume(ngx_http_request_t *r,
+    va_buf_t *twiml);
 static ngx_int_t ngx_http_voiceai_open(ngx_http_request_t *r,
     va_buf_t *twiml);
 
@@ -135,13 +139,22 @@ ngx_http_voiceai_begin(ngx_http_request_t *r)
 
     case NGX_BUSY:
         ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
+                      "voiceai: call %*s refused, %ui calls are going on",
+                      (size_t) ctx->record.sid_len, ctx->record.sid,
+                      vlcf->max_calls);
+
+        va_twiml_reject(&twiml, 1);
+        rc = NGX_OK;
+        break;
+
+    case NGX_ABORT:
+        ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
                       "voiceai: call %*s refused, zone \"%V\" is full",
                       (size_t) ctx->record.sid_len, ctx->record.sid,
                       &vlcf->zone->shm.name);
         ngx_http_voiceai_count(NGX_HTTP_VOICEAI_COUNT_REFUSED, 1);
 
-        va_twiml_reject(&twiml, 1);
-        rc = NGX_OK;
+        rc = ngx_http_voiceai_full(r, &twiml);
         break;
 
     case NGX_DECLINED:
@@ -245,7 +258,7 @@ ngx_http_voiceai_continue(ngx_http_request_t *r)
         va_twiml_hangup(&twiml);
 
     } else if ((rec->gather ? ngx_http_voiceai_gather(r, &twiml, va_str(NULL))
-                            : ngx_http_voiceai_connect(r, &twiml))
+                            : ngx_http_voiceai_resume(r, &twiml))
                != NGX_OK)
     {
         va_buf_free(&twiml);
@@ -286,10 +299,98 @@ ngx_http_voiceai_transfer(ngx_http_request_t *r, va_buf_t *twiml)
 
     rec->transfer_len = 0;
     rec->say_len = 0;
+    rec->state = NGX_HTTP_VOICEAI_DIALING;
     (void) ngx_http_voiceai_zone_store(vlcf->zone, rec,
-                                       NGX_HTTP_VOICEAI_STORE_NEXT);
+                                       NGX_HTTP_VOICEAI_STORE_NEXT
+                                       |NGX_HTTP_VOICEAI_STORE_STATE);
 
     return ngx_http_voiceai_twiml(r, twiml);
+}
+
+
+/* <Say>, of a directive's text or what stands for it; its length or -1. */
+
+static ngx_int_t
+ngx_http_voiceai_say(ngx_http_request_t *r, va_buf_t *twiml,
+    ngx_http_complex_value_t *value, const char *other)
+{
+    va_str_t                      say;
+    ngx_str_t                     text, voice, language;
+    ngx_http_voiceai_loc_conf_t  *vlcf;
+
+    vlcf = ngx_http_get_module_loc_conf(r, ngx_http_voiceai_module);
+
+    if (ngx_http_voiceai_eval(r, value, &text) != NGX_OK
+        || ngx_http_voiceai_eval(r, vlcf->voice, &voice) != NGX_OK
+        || ngx_http_voiceai_eval(r, vlcf->language, &language) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    say = value ? ngx_http_voiceai_view(&text) : va_str(other);
+
+    if (say.len) {
+        va_twiml_say(twiml, say, ngx_http_voiceai_view(&voice),
+                     ngx_http_voiceai_view(&language));
+    }
+
+    return say.len;
+}
+
+
+/* There is no place for the call, which nobody meant to happen: an apology. */
+
+static ngx_int_t
+ngx_http_voiceai_full(ngx_http_request_t *r, va_buf_t *twiml)
+{
+    ngx_int_t                     rc;
+    ngx_http_voiceai_loc_conf_t  *vlcf;
+
+    vlcf = ngx_http_get_module_loc_conf(r, ngx_http_voiceai_module);
+
+    rc = ngx_http_voiceai_say(r, twiml, vlcf->busy, NGX_HTTP_VOICEAI_BUSY);
+
+    if (rc == NGX_ERROR) {
+        return NGX_ERROR;
+    }
+
+    if (rc) {
+        va_twiml_hangup(twiml);
+
+    } else {
+        va_twiml_reject(twiml, 1);
+    }
+
+    return NGX_OK;
+}
+
+
+/* Without a voice of ours, Twilio tells the caller that there was a break. */
+
+static ngx_int_t
+ngx_http_voiceai_resume(ngx_http_request_t *r, va_buf_t *twiml)
+{
+    ngx_http_voiceai_ctx_t       *ctx;
+    ngx_http_voiceai_loc_conf_t  *vlcf;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_voiceai_module);
+    vlcf = ngx_http_get_module_loc_conf(r, ngx_http_voiceai_module);
+
+    if (ctx->record.resumed && vlcf->engines[NGX_HTTP_VOICEAI_TTS].off) {
+
+        if (ngx_http_voiceai_say(r, twiml, vlcf->resume,
+                                 NGX_HTTP_VOICEAI_RESUME)
+            == NGX_ERROR)
+        {
+            return NGX_ERROR;
+        }
+
+        ctx->record.resumed = 0;
+        (void) ngx_http_voiceai_zone_store(vlcf->zone, &ctx->record,
+                                           NGX_HTTP_VOICEAI_STORE_RECOVERED);
+    }
+
+    return ngx_http_voiceai_connect(r, twiml);
 }
 
 
@@ -322,7 +423,8 @@ ngx_http_voiceai_open(ngx_http_request_t *r, va_buf_t *twiml)
         /* Twilio repeats requests, the greeting is said once */
 
         if (say.len && ctx->record.history_len == 0) {
-            ngx_http_voiceai_record_turn(&ctx->record, 'A', say, -1);
+            ngx_http_voiceai_record_said(&ctx->record, VA_ROLE_ASSISTANT, say,
+                                         -1);
             (void) ngx_http_voiceai_zone_store(vlcf->zone, &ctx->record,
                                                NGX_HTTP_VOICEAI_STORE_TURNS);
         }

@@ -27,16 +27,14 @@ ngx_int_t
 ngx_http_voiceai_zone_enter(ngx_shm_zone_t *zone, u_char *name)
 {
     ngx_http_voiceai_worker_t    *worker;
-    ngx_http_voiceai_zone_ctx_t  *ctx;
+    ngx_http_voiceai_zone_sh_t   *sh;
 
-    ctx = zone->data;
+    sh = ngx_http_voiceai_zone_lock(zone);
 
-    ngx_shmtx_lock(&ctx->shpool->mutex);
-
-    worker = ngx_http_voiceai_zone_worker(ctx->sh, ngx_pid);
+    worker = ngx_http_voiceai_zone_worker(sh, ngx_pid);
 
     if (worker == NULL) {
-        worker = ngx_http_voiceai_zone_worker(ctx->sh, 0);
+        worker = ngx_http_voiceai_zone_worker(sh, 0);
     }
 
     if (worker) {
@@ -45,7 +43,7 @@ ngx_http_voiceai_zone_enter(ngx_shm_zone_t *zone, u_char *name)
         ngx_memcpy(worker->name, name, NGX_HTTP_VOICEAI_NAME_LEN);
     }
 
-    ngx_shmtx_unlock(&ctx->shpool->mutex);
+    ngx_http_voiceai_zone_unlock(sh);
 
     return worker ? NGX_OK : NGX_BUSY;
 }
@@ -55,19 +53,17 @@ void
 ngx_http_voiceai_zone_leave(ngx_shm_zone_t *zone)
 {
     ngx_http_voiceai_worker_t    *worker;
-    ngx_http_voiceai_zone_ctx_t  *ctx;
+    ngx_http_voiceai_zone_sh_t   *sh;
 
-    ctx = zone->data;
+    sh = ngx_http_voiceai_zone_lock(zone);
 
-    ngx_shmtx_lock(&ctx->shpool->mutex);
-
-    worker = ngx_http_voiceai_zone_worker(ctx->sh, ngx_pid);
+    worker = ngx_http_voiceai_zone_worker(sh, ngx_pid);
 
     if (worker) {
         worker->pid = 0;
     }
 
-    ngx_shmtx_unlock(&ctx->shpool->mutex);
+    ngx_http_voiceai_zone_unlock(sh);
 }
 
 
@@ -75,19 +71,17 @@ void
 ngx_http_voiceai_zone_listen(ngx_shm_zone_t *zone, ngx_int_t change)
 {
     ngx_http_voiceai_worker_t    *worker;
-    ngx_http_voiceai_zone_ctx_t  *ctx;
+    ngx_http_voiceai_zone_sh_t   *sh;
 
-    ctx = zone->data;
+    sh = ngx_http_voiceai_zone_lock(zone);
 
-    ngx_shmtx_lock(&ctx->shpool->mutex);
-
-    worker = ngx_http_voiceai_zone_worker(ctx->sh, ngx_pid);
+    worker = ngx_http_voiceai_zone_worker(sh, ngx_pid);
 
     if (worker) {
         worker->listeners += change;
     }
 
-    ngx_shmtx_unlock(&ctx->shpool->mutex);
+    ngx_http_voiceai_zone_unlock(sh);
 }
 
 
@@ -96,16 +90,15 @@ ngx_http_voiceai_zone_socket(ngx_shm_zone_t *zone, ngx_int_t change)
 {
     ngx_uint_t                    i, least, own;
     ngx_http_voiceai_worker_t    *worker;
-    ngx_http_voiceai_zone_ctx_t  *ctx;
+    ngx_http_voiceai_zone_sh_t   *sh;
 
-    ctx = zone->data;
     own = 0;
     least = (ngx_uint_t) -1;
 
-    ngx_shmtx_lock(&ctx->shpool->mutex);
+    sh = ngx_http_voiceai_zone_lock(zone);
 
     for (i = 0; i < NGX_HTTP_VOICEAI_WORKERS; i++) {
-        worker = &ctx->sh->workers[i];
+        worker = &sh->workers[i];
 
         if (worker->pid == 0) {
             continue;
@@ -121,7 +114,7 @@ ngx_http_voiceai_zone_socket(ngx_shm_zone_t *zone, ngx_int_t change)
         }
     }
 
-    ngx_shmtx_unlock(&ctx->shpool->mutex);
+    ngx_http_voiceai_zone_unlock(sh);
 
     return own > least ? own - least : 0;
 }
@@ -131,19 +124,17 @@ void
 ngx_http_voiceai_zone_exiting(ngx_shm_zone_t *zone)
 {
     ngx_http_voiceai_worker_t    *worker;
-    ngx_http_voiceai_zone_ctx_t  *ctx;
+    ngx_http_voiceai_zone_sh_t   *sh;
 
-    ctx = zone->data;
+    sh = ngx_http_voiceai_zone_lock(zone);
 
-    ngx_shmtx_lock(&ctx->shpool->mutex);
-
-    worker = ngx_http_voiceai_zone_worker(ctx->sh, ngx_pid);
+    worker = ngx_http_voiceai_zone_worker(sh, ngx_pid);
 
     if (worker) {
         worker->exiting = 1;
     }
 
-    ngx_shmtx_unlock(&ctx->shpool->mutex);
+    ngx_http_voiceai_zone_unlock(sh);
 }
 
 
@@ -152,20 +143,19 @@ ngx_http_voiceai_zone_workers(ngx_shm_zone_t *zone,
     ngx_http_voiceai_worker_t *workers)
 {
     ngx_uint_t                    i, n;
-    ngx_http_voiceai_zone_ctx_t  *ctx;
+    ngx_http_voiceai_zone_sh_t   *sh;
 
-    ctx = zone->data;
     n = 0;
 
-    ngx_shmtx_lock(&ctx->shpool->mutex);
+    sh = ngx_http_voiceai_zone_lock(zone);
 
     for (i = 0; i < NGX_HTTP_VOICEAI_WORKERS; i++) {
-        if (ctx->sh->workers[i].pid) {
-            workers[n++] = ctx->sh->workers[i];
+        if (sh->workers[i].pid) {
+            workers[n++] = sh->workers[i];
         }
     }
 
-    ngx_shmtx_unlock(&ctx->shpool->mutex);
+    ngx_http_voiceai_zone_unlock(sh);
 
     return n;
 }
@@ -189,12 +179,10 @@ ngx_http_voiceai_zone_reap(ngx_shm_zone_t *zone)
 {
     ngx_uint_t                    i, n, dead;
     ngx_pid_t                     pids[NGX_HTTP_VOICEAI_WORKERS];
-    ngx_queue_t                  *q;
-    ngx_http_voiceai_slot_t      *slot;
+    ngx_http_voiceai_record_t    *rec;
     ngx_http_voiceai_worker_t     workers[NGX_HTTP_VOICEAI_WORKERS], *worker;
-    ngx_http_voiceai_zone_ctx_t  *ctx;
+    ngx_http_voiceai_zone_sh_t   *sh;
 
-    ctx = zone->data;
     dead = 0;
 
     n = ngx_http_voiceai_zone_workers(zone, workers);
@@ -211,10 +199,10 @@ ngx_http_voiceai_zone_reap(ngx_shm_zone_t *zone)
 
     n = 0;
 
-    ngx_shmtx_lock(&ctx->shpool->mutex);
+    sh = ngx_http_voiceai_zone_lock(zone);
 
     for (i = 0; i < dead; i++) {
-        worker = ngx_http_voiceai_zone_worker(ctx->sh, pids[i]);
+        worker = ngx_http_voiceai_zone_worker(sh, pids[i]);
 
         if (worker) {
             worker->pid = 0;
@@ -222,28 +210,29 @@ ngx_http_voiceai_zone_reap(ngx_shm_zone_t *zone)
         }
     }
 
-    for (q = ngx_queue_head(&ctx->sh->used);
-         n && q != ngx_queue_sentinel(&ctx->sh->used);
-         q = ngx_queue_next(q))
-    {
-        slot = ngx_queue_data(q, ngx_http_voiceai_slot_t, queue);
+    rec = va_slots_first(ngx_http_voiceai_zone_table(sh),
+                         NGX_HTTP_VOICEAI_LIST_USED);
 
-        if (slot->record.state != NGX_HTTP_VOICEAI_STREAMING) {
+    for ( /* void */ ;
+         n && rec;
+         rec = va_slots_after(ngx_http_voiceai_zone_table(sh), rec))
+    {
+        if (rec->state != NGX_HTTP_VOICEAI_STREAMING) {
             continue;
         }
 
         for (i = 0; i < dead; i++) {
-            if (slot->record.owner == pids[i]) {
-                ngx_http_voiceai_zone_state(ctx->sh, &slot->record,
+            if (rec->owner == pids[i]) {
+                ngx_http_voiceai_zone_state(sh, rec,
                                             NGX_HTTP_VOICEAI_LOST);
-                slot->record.resumed = 1;
-                slot->record.updated = ngx_time();
+                rec->resumed = 1;
+                rec->updated = ngx_time();
                 break;
             }
         }
     }
 
-    ngx_shmtx_unlock(&ctx->shpool->mutex);
+    ngx_http_voiceai_zone_unlock(sh);
 
     return n;
 }

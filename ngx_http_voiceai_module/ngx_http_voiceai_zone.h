@@ -3,8 +3,8 @@
  * The records of all calls, in memory shared by all workers.
  *
  * The slots are made when the zone is born; a call takes one or is refused.
- * Records are copied in and out under the zone's mutex, so nothing outside
- * this file points into shared memory.
+ * Records are copied in and out under the zone's lock, so nothing outside of
+ * the zone's files points into shared memory.
  */
 
 
@@ -16,6 +16,7 @@
 #include <ngx_core.h>
 
 #include "../src/base/va_base.h"
+#include "../src/dialog/va_turns.h"
 
 
 #define NGX_HTTP_VOICEAI_SID_LEN      128
@@ -40,6 +41,8 @@
 #define NGX_HTTP_VOICEAI_ENDED_TIME      120
 /* a call that lost its stream and may come back */
 #define NGX_HTTP_VOICEAI_LOST_TIME       120
+/* a call that was transferred: Twilio ends it after four hours */
+#define NGX_HTTP_VOICEAI_DIALING_TIME    (4 * 3600 + 300)
 
 
 typedef enum {
@@ -47,6 +50,7 @@ typedef enum {
     NGX_HTTP_VOICEAI_ANNOUNCED,   /* the webhook was answered */
     NGX_HTTP_VOICEAI_STREAMING,   /* a worker has its socket */
     NGX_HTTP_VOICEAI_LOST,        /* the socket went, the call goes on */
+    NGX_HTTP_VOICEAI_DIALING,     /* transferred, and may come back */
     NGX_HTTP_VOICEAI_ENDED        /* the conversation is over */
 } ngx_http_voiceai_state_e;
 
@@ -78,6 +82,7 @@ typedef struct {
     unsigned                  hangup:1;   /* after what is to be said */
     unsigned                  gather:1;   /* no stream: TwiML only */
     unsigned                  resumed:1;  /* came back from a loss */
+    unsigned                  moved:1;    /* given to another worker */
     unsigned                  recovered:1;  /* asked to come back by REST */
 
     u_char                    wake[NGX_HTTP_VOICEAI_NAME_LEN];  /* of owner */
@@ -104,8 +109,7 @@ typedef struct {
     /* number or SIP address to be transferred to when the stream ends */
     ngx_http_voiceai_field(transfer, NGX_HTTP_VOICEAI_ADDR_LEN);
 
-    /* turns, oldest first: 'U', 'A' or 'I' (the assistant, interrupted),
-       0x80 and the confidence in hundredths or 1, text, null */
+    /* turns, oldest first: see va_turns.h */
     ngx_http_voiceai_field(history, NGX_HTTP_VOICEAI_HISTORY_LEN);
 } ngx_http_voiceai_record_t;
 
@@ -127,7 +131,7 @@ typedef struct {
 #define NGX_HTTP_VOICEAI_STORE_OPTIONS   0x0008  /* message, prompt, voice,
                                                     params, gather */
 #define NGX_HTTP_VOICEAI_STORE_STATE     0x0010  /* state, unless streaming */
-#define NGX_HTTP_VOICEAI_STORE_RECOVERED 0x0020
+#define NGX_HTTP_VOICEAI_STORE_RECOVERED 0x0020  /* recovered, resumed */
 #define NGX_HTTP_VOICEAI_STORE_GATHER    0x0040  /* asked, answered */
 
 
@@ -150,13 +154,20 @@ VA_BEGIN_DECLS
 char *ngx_http_voiceai_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
 /*
+ * When a configuration has become the one in use: a binary that is started
+ * from it will find the zones.
+ */
+ngx_int_t ngx_http_voiceai_zone_pass(ngx_cycle_t *cycle);
+
+/*
  * Announces a call.  rec has sid, addresses, direction and parameters.  A call
  * that is known already keeps its token and history (Twilio repeats requests),
  * and its stream if one is open.
  * On return rec is the record as it stands, with the token.
  *
  * NGX_OK
- * NGX_BUSY      the zone is full, or has max calls that are not over (0: any)
+ * NGX_BUSY      there are max calls that are not over (0: any number may be)
+ * NGX_ABORT     the zone is full
  * NGX_DECLINED  the call has been connected too often
  * NGX_ERROR     no random bytes for a token
  */
@@ -195,12 +206,15 @@ ngx_int_t ngx_http_voiceai_zone_find(ngx_shm_zone_t *zone,
     ngx_http_voiceai_record_t *rec, ngx_uint_t take);
 
 /*
- * Adds a turn to the history of rec, which is nobody else's: role 'U', 'A' or
- * 'I' (the assistant, interrupted), confidence 0..1 or negative.  The oldest
- * turns make room.
+ * Adds a turn to the history of rec, which is nobody else's.  The oldest turns
+ * make room.
  */
-void ngx_http_voiceai_record_turn(ngx_http_voiceai_record_t *rec, u_char role,
-    va_str_t text, float confidence);
+void ngx_http_voiceai_record_turn(ngx_http_voiceai_record_t *rec,
+    const va_turn_t *turn);
+
+/* The same for what was said, confidence 0..1 or negative. */
+void ngx_http_voiceai_record_said(ngx_http_voiceai_record_t *rec,
+    va_role_t role, va_str_t text, float confidence);
 
 /*
  * Writes the fields named by `what` of rec->sid's record; updated is set.
@@ -210,12 +224,11 @@ ngx_int_t ngx_http_voiceai_zone_store(ngx_shm_zone_t *zone,
     ngx_http_voiceai_record_t *rec, ngx_uint_t what);
 
 /*
- * Copies the record that follows rec->sid (the first when sid_len is 0) in an
- * order of the zone's own, so that a list needs no long lock.  NGX_OK or
- * NGX_DONE.
+ * Copies the next record; *at is 0 at first.  The order stays while records
+ * come and go, so that a list needs no long lock.  NGX_OK or NGX_DONE.
  */
 ngx_int_t ngx_http_voiceai_zone_next(ngx_shm_zone_t *zone,
-    ngx_http_voiceai_record_t *rec);
+    ngx_http_voiceai_record_t *rec, uint32_t *at);
 
 /*
  * Workers that use the zone: each enters itself with the name of its mailbox

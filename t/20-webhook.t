@@ -673,7 +673,8 @@ voiceai_zone calls 32k;
 --- pipelined_requests eval
 [map { "GET /voice/incoming?CallSid=CA$_" } 1 .. 12, 1]
 --- twiml eval
-[$::connect, (undef) x 9, ('Reject reason=busy') x 2, $::connect]
+[$::connect, (undef) x 9, ("Say I am sorry, all our lines are busy. Please call"
+    . " again later.\nHangup\n") x 2, $::connect]
 --- whole_log
 call CA11 refused, zone "calls" is full
 call CA12 refused, zone "calls" is full

@@ -99,10 +99,36 @@ void va_call_hang_up(va_call_t *call)
     }
 }
 
+/* Notes with the assistant's turn how long the caller waited for it. */
+static void va_call_timed(va_call_t *call)
+{
+    const va_turn_times_t *t = &call->times;
+    const uint64_t at[VA_TURN_TIMES] = {
+        t->turn_end,    t->transcript, t->first_text, t->first_speak,
+        t->first_audio, t->first_sent, t->first_heard};
+    uint16_t ms[VA_TURN_TIMES];
+    uint64_t since;
+
+    if (t->speech_end == 0) {
+        return;
+    }
+    for (size_t i = 0; i < VA_TURN_TIMES; i++) {
+        since = at[i] - t->speech_end;
+        ms[i] = VA_TURN_NEVER;
+        if (at[i] >= t->speech_end) {
+            ms[i] = since < VA_TURN_NEVER ? (uint16_t)since : VA_TURN_NEVER - 1;
+        }
+    }
+    va_history_time(&call->history, ms);
+}
+
 /* Closes the books of the assistant's turn. */
 static void va_call_turn_over(va_call_t *call, va_str_t heard, bool cut)
 {
-    va_history_add(&call->history, VA_ROLE_ASSISTANT, heard, -1, cut);
+    if (heard.len != 0 && va_history_add(&call->history, VA_ROLE_ASSISTANT,
+                                         heard, -1, cut) == VA_OK) {
+        va_call_timed(call);
+    }
     if (heard.len != 0 || call->speech.sounded) {
         call->stat.assistant_turns++;
         call->act(call->ctx, &(va_action_t){.type = VA_ACT_SPOKE,
@@ -179,9 +205,13 @@ void va_call_settle(va_call_t *call, uint64_t now_ms)
     }
 }
 
-void va_call_restore(va_call_t *call, va_role_t role, va_str_t text)
+void va_call_restore(va_call_t *call, const va_turn_t *turn)
 {
-    va_history_add(&call->history, role, text, -1, false);
+    if (turn->text.len != 0 &&
+        va_history_add(&call->history, turn->role, turn->text, turn->confidence,
+                       turn->interrupted) == VA_OK) {
+        va_history_time(&call->history, turn->ms);
+    }
 }
 
 void va_call_claim(va_call_t *call)

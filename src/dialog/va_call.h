@@ -17,6 +17,7 @@
 #include "va_history.h"
 #include "va_listener.h"
 #include "va_playout.h"
+#include "va_turns.h"
 
 typedef struct {
     va_listener_conf_t listen; /* pause_ms is chosen by the call */
@@ -132,7 +133,7 @@ void va_call_free(va_call_t *call);
  * Puts a turn of an earlier stream of the same call into the history, before
  * va_call_start.
  */
-void va_call_restore(va_call_t *call, va_role_t role, va_str_t text);
+void va_call_restore(va_call_t *call, const va_turn_t *turn);
 
 /* The stream is open: speaks the greeting. */
 void va_call_start(va_call_t *call, uint64_t now_ms);

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../wire/va_utf8.h"
+
 #define VA_HISTORY_TEXT (VA_HISTORY_BYTES / 2)
 
 void va_history_init(va_history_t *h)
@@ -27,18 +29,6 @@ void va_history_free(va_history_t *h)
     va_history_init(h);
 }
 
-/* Cuts s to max bytes without cutting a UTF-8 character. */
-static va_str_t va_history_cut(va_str_t s, size_t max)
-{
-    if (s.len > max) {
-        s.len = max;
-        while (s.len > 0 && ((uint8_t)s.data[s.len] & 0xc0) == 0x80) {
-            s.len--;
-        }
-    }
-    return s;
-}
-
 static va_rc_t va_history_join(va_history_t *h, va_str_t text, float confidence)
 {
     va_history_turn_t *last = &h->turns[h->count - 1];
@@ -49,7 +39,7 @@ static va_rc_t va_history_join(va_history_t *h, va_str_t text, float confidence)
     if (last->len >= VA_HISTORY_TEXT) {
         return VA_OK;
     }
-    text = va_history_cut(text, VA_HISTORY_TEXT - last->len);
+    text = va_utf8_cut(text, VA_HISTORY_TEXT - last->len);
     if (text.len == 0) {
         return VA_OK;
     }
@@ -85,7 +75,7 @@ va_rc_t va_history_add(va_history_t *h, va_role_t role, va_str_t text,
         h->turns[h->count - 1].role == VA_ROLE_USER) {
         rc = va_history_join(h, text, confidence);
     } else {
-        text = va_history_cut(text, VA_HISTORY_TEXT);
+        text = va_utf8_cut(text, VA_HISTORY_TEXT);
         copy = va_str_dup(text);
         if (copy == NULL) {
             return VA_NOMEM;
@@ -94,8 +84,12 @@ va_rc_t va_history_add(va_history_t *h, va_role_t role, va_str_t text,
             va_history_drop_oldest(h);
         }
         turn = &h->turns[h->count++];
-        *turn =
-            (va_history_turn_t){role, copy, text.len, interrupted, confidence};
+        *turn = (va_history_turn_t){.role = role,
+                                    .text = copy,
+                                    .len = text.len,
+                                    .interrupted = interrupted,
+                                    .confidence = confidence};
+        memset(turn->ms, 0xff, sizeof(turn->ms));
         h->bytes += text.len;
     }
     while (h->bytes > VA_HISTORY_BYTES && h->count > 1) {
@@ -120,6 +114,13 @@ void va_history_retract(va_history_t *h)
         last->len = h->before;
         last->text[last->len] = '\0';
         last->confidence = h->confidence;
+    }
+}
+
+void va_history_time(va_history_t *h, const uint16_t ms[VA_TURN_TIMES])
+{
+    if (h->count > 0) {
+        memcpy(h->turns[h->count - 1].ms, ms, sizeof(h->turns[0].ms));
     }
 }
 

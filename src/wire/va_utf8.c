@@ -97,3 +97,14 @@ bool va_utf8_valid(va_str_t s)
 
     return va_utf8_feed(&u, (const uint8_t *)s.data, s.len) && va_utf8_done(&u);
 }
+
+va_str_t va_utf8_cut(va_str_t s, size_t max)
+{
+    if (s.len > max) {
+        s.len = max;
+        while (s.len > 0 && ((uint8_t)s.data[s.len] & 0xc0) == 0x80) {
+            s.len--;
+        }
+    }
+    return s;
+}

@@ -24,6 +24,9 @@ bool va_utf8_done(const va_utf8_t *u);
 /* Returns whether s is a whole valid text. */
 bool va_utf8_valid(va_str_t s);
 
+/* Returns s cut to max bytes, without cutting a character. */
+va_str_t va_utf8_cut(va_str_t s, size_t max);
+
 VA_END_DECLS
 
 #endif

@@ -86,7 +86,8 @@ static long converse(long from, long to)
     scarce = true;
     w->call = va_call_new(&w->conf, world_act, w);
     if (w->call != NULL) {
-        va_call_restore(w->call, VA_ROLE_USER, VA_STR("Hello."));
+        va_call_restore(w->call, &(va_turn_t){.role = VA_ROLE_USER,
+                                              .text = VA_STR("Hello.")});
         va_call_start(w->call, w->now);
         world_until(w, 20000);
         scarce = false;

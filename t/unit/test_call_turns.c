@@ -247,14 +247,28 @@ static void test_say_at_any_time(void **state)
 static void test_restored(void **state)
 {
     static const char *const hears[] = {"Where were we?", NULL};
+    const va_history_turn_t *turns;
     world_t *w = *state;
 
     w->conf.greeting.len = 0;
     w->hears = hears;
     w->call = va_call_new(&w->conf, world_act, w);
-    va_call_restore(w->call, VA_ROLE_ASSISTANT, VA_STR("Hello."));
-    va_call_restore(w->call, VA_ROLE_USER, VA_STR("Hi."));
-    va_call_restore(w->call, VA_ROLE_ASSISTANT, VA_STR("Yes?"));
+    va_call_restore(w->call, &(va_turn_t){.role = VA_ROLE_ASSISTANT,
+                                          .text = VA_STR("Hello."),
+                                          .interrupted = true,
+                                          .confidence = -1,
+                                          .ms = {1, 2, 3, 4, 5, 6, 7}});
+    va_call_restore(w->call, &(va_turn_t){.role = VA_ROLE_USER,
+                                          .text = VA_STR("Hi."),
+                                          .confidence = 0.5f});
+    va_call_restore(w->call, &(va_turn_t){.role = VA_ROLE_ASSISTANT,
+                                          .text = VA_STR("Yes?"),
+                                          .confidence = -1});
+    turns = va_call_history(w->call)->turns;
+    assert_true(turns[0].interrupted);
+    assert_int_equal(turns[0].ms[VA_TURN_FIRST_HEARD], 7);
+    assert_true(turns[1].confidence == 0.5f);
+    assert_false(turns[2].interrupted);
     va_call_start(w->call, w->now);
     va_call_start(w->call, w->now);
     world_talk(w, w->start + 1000, 600);

@@ -193,6 +193,21 @@ static void test_one_line(void **state)
     assert_line((va_str_t){NULL, 0}, 1, "");
 }
 
+static void test_cut(void **state)
+{
+    va_str_t s = VA_STR("a\xc3\xa9\xe2\x82\xac");
+
+    (void)state;
+    assert_int_equal(va_utf8_cut(s, 7).len, 6);
+    assert_int_equal(va_utf8_cut(s, 6).len, 6);
+    assert_int_equal(va_utf8_cut(s, 5).len, 3);
+    assert_int_equal(va_utf8_cut(s, 4).len, 3);
+    assert_int_equal(va_utf8_cut(s, 2).len, 1);
+    assert_int_equal(va_utf8_cut(s, 1).len, 1);
+    assert_int_equal(va_utf8_cut(s, 0).len, 0);
+    assert_int_equal(va_utf8_cut(VA_STR("\x80\x80\x80"), 2).len, 0);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -203,6 +218,7 @@ int main(void)
         cmocka_unit_test(test_bad_byte_at_each_place),
         cmocka_unit_test(test_empty),
         cmocka_unit_test(test_one_line),
+        cmocka_unit_test(test_cut),
     };
 
     return cmocka_run_group_tests_name("utf8", tests, NULL, NULL) != 0;
