@@ -183,7 +183,6 @@ ngx_http_voiceai_make_call_record(ngx_http_request_t *r, va_make_call_t *call)
         return NGX_OK;
 
     case NGX_BUSY:
-        ngx_http_voiceai_count(NGX_HTTP_VOICEAI_COUNT_REFUSED, 1);
         return ngx_http_voiceai_refuse(r, NGX_HTTP_SERVICE_UNAVAILABLE,
                                        "too many calls");
 

@@ -348,6 +348,10 @@ done:
 
     ngx_http_voiceai_zone_unlock(sh);
 
+    if (rc == NGX_BUSY || rc == NGX_ABORT) {
+        ngx_http_voiceai_count(NGX_HTTP_VOICEAI_COUNT_REFUSED, 1);
+    }
+
     return rc;
 }
 

@@ -152,7 +152,6 @@ ngx_http_voiceai_begin(ngx_http_request_t *r)
                       "voiceai: call %*s refused, zone \"%V\" is full",
                       (size_t) ctx->record.sid_len, ctx->record.sid,
                       &vlcf->zone->shm.name);
-        ngx_http_voiceai_count(NGX_HTTP_VOICEAI_COUNT_REFUSED, 1);
 
         rc = ngx_http_voiceai_full(r, &twiml);
         break;

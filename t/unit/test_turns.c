@@ -293,7 +293,8 @@ static void test_guess_wrong(void **state)
         w->late = true;
         w->llm_ms = llm_ms;
         world_begin(w);
-        va_call_restore(w->call, VA_ROLE_USER, VA_STR("Hello."));
+        va_call_restore(w->call, &(va_turn_t){.role = VA_ROLE_USER,
+                                              .text = VA_STR("Hello.")});
         world_talk(w, w->start + 1000, 600);
         world_talk(w, w->start + 2000, 600);
         world_until(w, 2100);
