@@ -79,30 +79,7 @@ ngx_http_voiceai_call_create(ngx_http_request_t *r,
         return NULL;
     }
 
-    ngx_memzero(&conf, sizeof(va_call_conf_t));
-
-    conf.listen.silence_ms = vlcf->silence_threshold;
-    conf.listen.preroll_ms = vlcf->preroll;
-    conf.listen.max_utterance_ms = vlcf->max_utterance;
-    conf.min_speech_ms = vlcf->min_speech;
-    conf.barge_in_ms = vlcf->barge_in ? vlcf->barge_in_after : UINT32_MAX;
-    conf.ahead_ms = vlcf->send_ahead;
-    conf.apology = ngx_http_voiceai_view(&call->apology);
-    conf.reask = ngx_http_voiceai_view(&call->reask);
-
-    /*
-     * who comes back was greeted, but wants to know after an interruption;
-     * without a voice Twilio greeted
-     */
-
-    if (ctx->record.connects <= 1
-        && !vlcf->engines[NGX_HTTP_VOICEAI_TTS].off)
-    {
-        conf.greeting = ngx_http_voiceai_view(&call->greeting);
-
-    } else if (ctx->record.resumed) {
-        conf.greeting = ngx_http_voiceai_view(&call->resume);
-    }
+    ngx_http_voiceai_turns_conf(call, &conf);
 
     call->core = va_call_new(&conf, ngx_http_voiceai_call_act, call);
 
@@ -131,10 +108,6 @@ ngx_http_voiceai_call_texts(ngx_http_voiceai_call_t *call)
     r = call->request;
     vlcf = call->conf;
 
-    ngx_str_set(&call->apology, NGX_HTTP_VOICEAI_APOLOGY);
-    ngx_str_set(&call->reask, NGX_HTTP_VOICEAI_REASK);
-    ngx_str_set(&call->resume, NGX_HTTP_VOICEAI_RESUME);
-
     if (ngx_http_voiceai_eval(r, vlcf->greeting, &call->greeting) != NGX_OK
         || ngx_http_voiceai_eval(r, vlcf->prompt, &call->prompt) != NGX_OK
         || ngx_http_voiceai_eval(r, vlcf->language, &call->language) != NGX_OK
@@ -160,25 +133,7 @@ ngx_http_voiceai_call_texts(ngx_http_voiceai_call_t *call)
         call->voice.len = call->ctx->record.voice_len;
     }
 
-    if (vlcf->apology
-        && ngx_http_voiceai_eval(r, vlcf->apology, &call->apology) != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    if (vlcf->resume
-        && ngx_http_voiceai_eval(r, vlcf->resume, &call->resume) != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    if (vlcf->reask
-        && ngx_http_voiceai_eval(r, vlcf->reask, &call->reask) != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    return NGX_OK;
+    return ngx_http_voiceai_turns_texts(call);
 }
 
 
@@ -484,14 +439,6 @@ ngx_http_voiceai_call_after(ngx_http_voiceai_call_t *call)
 
     now = ngx_current_msec;
 
-    if (now - call->ctx->start >= call->conf->max_duration && !call->hangup) {
-        call->hangup = 1;
-        ngx_log_error(NGX_LOG_INFO, call->request->connection->log, 0,
-                      "voiceai: call %*s reached its maximum duration",
-                      (size_t) call->ctx->record.sid_len,
-                      call->ctx->record.sid);
-    }
-
     if (call->hangup || call->spoken || call->transfer) {
         reason = call->hangup ? "the conversation is over"
                  : call->transfer ? "the caller is transferred"
@@ -514,10 +461,6 @@ ngx_http_voiceai_call_after(ngx_http_voiceai_call_t *call)
     }
 
     at = va_call_deadline(call->core, now);
-
-    if (at > call->ctx->start + call->conf->max_duration) {
-        at = call->ctx->start + call->conf->max_duration;
-    }
 
     wait = (at > now) ? (ngx_msec_t) (at - now) : 1;
 
@@ -669,6 +612,13 @@ ngx_http_voiceai_call_act(void *ctx, const va_action_t *act)
 
     case VA_ACT_HANGUP:
         call->hangup = 1;
+
+        if (ngx_current_msec - call->ctx->start >= call->conf->max_duration) {
+            ngx_log_error(NGX_LOG_INFO, call->request->connection->log, 0,
+                          "voiceai: call %*s reached its maximum duration",
+                          (size_t) rec->sid_len, rec->sid);
+        }
+
         break;
     }
 }

@@ -54,6 +54,9 @@ struct ngx_http_voiceai_call_s {
     ngx_str_t                    apology;
     ngx_str_t                    reask;
     ngx_str_t                    resume;
+    ngx_str_t                    silence_prompt;
+    ngx_str_t                    farewell;
+    ngx_str_t                    warning;
 
     ngx_event_t                  timer;
     ngx_event_t                  deferred;
@@ -75,6 +78,11 @@ VA_BEGIN_DECLS
 
 /* ngx_http_voiceai_call.c */
 void ngx_http_voiceai_call_after(ngx_http_voiceai_call_t *call);
+
+/* ngx_http_voiceai_turns.c */
+ngx_int_t ngx_http_voiceai_turns_texts(ngx_http_voiceai_call_t *call);
+void ngx_http_voiceai_turns_conf(ngx_http_voiceai_call_t *call,
+    va_call_conf_t *conf);
 
 /* ngx_http_voiceai_work.c */
 ngx_http_voiceai_work_t *ngx_http_voiceai_work_find(

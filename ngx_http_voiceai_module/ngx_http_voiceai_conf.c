@@ -321,6 +321,9 @@ ngx_http_voiceai_check(ngx_conf_t *cf, ngx_http_voiceai_loc_conf_t *conf)
 
     static ngx_http_voiceai_range_t  ranges[] = {
         ngx_http_voiceai_range(silence_threshold, 200, 60000),
+        ngx_http_voiceai_range(endpointing_min, 100, 10000),
+        ngx_http_voiceai_range(barge_in_hold, 0, 5000),
+        ngx_http_voiceai_range(silence_timeout, 0, 3600000),
         ngx_http_voiceai_range(preroll, 0, VA_PREROLL_MAX_MS),
         ngx_http_voiceai_range(max_utterance, 1000, VA_UTTERANCE_MAX_MS),
         ngx_http_voiceai_range(send_ahead, 100, 10000),

@@ -30,6 +30,13 @@ static ngx_conf_enum_t  ngx_http_voiceai_machines[] = {
 };
 
 
+static ngx_conf_enum_t  ngx_http_voiceai_endpointings[] = {
+    { ngx_string("fixed"), NGX_HTTP_VOICEAI_ENDPOINTING_FIXED },
+    { ngx_string("adaptive"), NGX_HTTP_VOICEAI_ENDPOINTING_ADAPTIVE },
+    { ngx_null_string, 0 }
+};
+
+
 #define NGX_HTTP_VOICEAI_ANY                                                  \
     (NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF)
 
@@ -141,6 +148,13 @@ ngx_command_t  ngx_http_voiceai_commands[] = {
     ngx_http_voiceai_loc("answer_timeout", NGX_CONF_TAKE1,
                          ngx_conf_set_msec_slot, answer_timeout, NULL),
 
+    ngx_http_voiceai_loc("endpointing", NGX_CONF_TAKE1,
+                         ngx_conf_set_enum_slot, endpointing,
+                         &ngx_http_voiceai_endpointings),
+    ngx_http_voiceai_loc("endpointing_min", NGX_CONF_TAKE1,
+                         ngx_conf_set_msec_slot, endpointing_min, NULL),
+    ngx_http_voiceai_loc("preemptive", NGX_CONF_FLAG,
+                         ngx_conf_set_flag_slot, preemptive, NULL),
     ngx_http_voiceai_loc("silence_threshold", NGX_CONF_TAKE1,
                          ngx_conf_set_msec_slot, silence_threshold, NULL),
     ngx_http_voiceai_loc("preroll", NGX_CONF_TAKE1,
@@ -153,6 +167,21 @@ ngx_command_t  ngx_http_voiceai_commands[] = {
                          ngx_conf_set_flag_slot, barge_in, NULL),
     ngx_http_voiceai_loc("barge_in_after", NGX_CONF_TAKE1,
                          ngx_conf_set_msec_slot, barge_in_after, NULL),
+    ngx_http_voiceai_loc("barge_in_words", NGX_CONF_TAKE1,
+                         ngx_conf_set_num_slot, barge_in_words, NULL),
+    ngx_http_voiceai_loc("barge_in_hold", NGX_CONF_TAKE1,
+                         ngx_conf_set_msec_slot, barge_in_hold, NULL),
+    ngx_http_voiceai_loc("barge_in_dtmf", NGX_CONF_FLAG,
+                         ngx_conf_set_flag_slot, barge_in_dtmf, NULL),
+    ngx_http_voiceai_loc("silence_timeout", NGX_CONF_TAKE1,
+                         ngx_conf_set_msec_slot, silence_timeout, NULL),
+    ngx_http_voiceai_loc("silence_prompt", NGX_CONF_TAKE1,
+                         ngx_http_set_complex_value_slot, silence_prompt,
+                         NULL),
+    ngx_http_voiceai_loc("silence_prompts", NGX_CONF_TAKE1,
+                         ngx_conf_set_num_slot, silence_prompts, NULL),
+    ngx_http_voiceai_loc("max_duration_warning", NGX_CONF_TAKE12,
+                         ngx_http_voiceai_warning, warning, NULL),
     ngx_http_voiceai_loc("send_ahead", NGX_CONF_TAKE1,
                          ngx_conf_set_msec_slot, send_ahead, NULL),
     ngx_http_voiceai_loc("idle_timeout", NGX_CONF_TAKE1,
@@ -315,6 +344,17 @@ ngx_http_voiceai_create_loc_conf(ngx_conf_t *cf)
     conf->min_confidence = NGX_CONF_UNSET_UINT;
     conf->answer_timeout = NGX_CONF_UNSET_MSEC;
 
+    conf->silence_prompt = NGX_CONF_UNSET_PTR;
+    conf->warning = NGX_CONF_UNSET_PTR;
+    conf->warning_time = NGX_CONF_UNSET_MSEC;
+    conf->endpointing = NGX_CONF_UNSET_UINT;
+    conf->endpointing_min = NGX_CONF_UNSET_MSEC;
+    conf->preemptive = NGX_CONF_UNSET;
+    conf->barge_in_words = NGX_CONF_UNSET_UINT;
+    conf->barge_in_hold = NGX_CONF_UNSET_MSEC;
+    conf->barge_in_dtmf = NGX_CONF_UNSET;
+    conf->silence_timeout = NGX_CONF_UNSET_MSEC;
+    conf->silence_prompts = NGX_CONF_UNSET_UINT;
     conf->silence_threshold = NGX_CONF_UNSET_MSEC;
     conf->barge_in_after = NGX_CONF_UNSET_MSEC;
     conf->min_speech = NGX_CONF_UNSET_MSEC;
@@ -380,6 +420,21 @@ ngx_http_voiceai_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_msec_value(conf->answer_timeout, prev->answer_timeout,
                               6000);
 
+    ngx_conf_merge_ptr_value(conf->silence_prompt, prev->silence_prompt,
+                             NULL);
+    ngx_conf_merge_ptr_value(conf->warning, prev->warning, NULL);
+    ngx_conf_merge_msec_value(conf->warning_time, prev->warning_time, 30000);
+    ngx_conf_merge_uint_value(conf->endpointing, prev->endpointing,
+                              NGX_HTTP_VOICEAI_ENDPOINTING_ADAPTIVE);
+    ngx_conf_merge_msec_value(conf->endpointing_min, prev->endpointing_min,
+                              300);
+    ngx_conf_merge_value(conf->preemptive, prev->preemptive, 0);
+    ngx_conf_merge_uint_value(conf->barge_in_words, prev->barge_in_words, 0);
+    ngx_conf_merge_msec_value(conf->barge_in_hold, prev->barge_in_hold, 900);
+    ngx_conf_merge_value(conf->barge_in_dtmf, prev->barge_in_dtmf, 1);
+    ngx_conf_merge_msec_value(conf->silence_timeout, prev->silence_timeout,
+                              10000);
+    ngx_conf_merge_uint_value(conf->silence_prompts, prev->silence_prompts, 2);
     ngx_conf_merge_msec_value(conf->silence_threshold,
                               prev->silence_threshold, 4000);
     ngx_conf_merge_msec_value(conf->barge_in_after, prev->barge_in_after, 200);

@@ -17,7 +17,6 @@
 #include "../src/twilio/va_twiml.h"
 
 
-#define NGX_HTTP_VOICEAI_FAREWELL       "Goodbye."
 
 /* times in a row that the caller is asked again */
 #define NGX_HTTP_VOICEAI_GATHER_ASKS    2

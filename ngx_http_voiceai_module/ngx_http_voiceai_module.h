@@ -31,6 +31,14 @@
 #define NGX_HTTP_VOICEAI_BUSY                                                 \
     "I am sorry, all our lines are busy. Please call again later."
 
+#define NGX_HTTP_VOICEAI_SILENCE_PROMPT  "Are you still there?"
+#define NGX_HTTP_VOICEAI_FAREWELL        "Goodbye."
+#define NGX_HTTP_VOICEAI_WARNING                                              \
+    "I am sorry, this call has to end in a moment."
+
+#define NGX_HTTP_VOICEAI_ENDPOINTING_FIXED     0
+#define NGX_HTTP_VOICEAI_ENDPOINTING_ADAPTIVE  1
+
 #define NGX_HTTP_VOICEAI_MODE_STREAM   0
 #define NGX_HTTP_VOICEAI_MODE_GATHER   1
 
@@ -105,6 +113,18 @@ typedef struct {
     ngx_uint_t                    min_confidence;  /* hundredths */
     ngx_msec_t                    answer_timeout;
 
+    ngx_http_complex_value_t     *silence_prompt;
+    ngx_http_complex_value_t     *warning;
+    ngx_msec_t                    warning_time;  /* before the end */
+
+    ngx_uint_t                    endpointing;
+    ngx_msec_t                    endpointing_min;
+    ngx_flag_t                    preemptive;
+    ngx_uint_t                    barge_in_words;
+    ngx_msec_t                    barge_in_hold;
+    ngx_flag_t                    barge_in_dtmf;
+    ngx_msec_t                    silence_timeout;
+    ngx_uint_t                    silence_prompts;
     ngx_msec_t                    silence_threshold;
     ngx_msec_t                    barge_in_after;
     ngx_msec_t                    min_speech;
@@ -195,6 +215,10 @@ ngx_int_t ngx_http_voiceai_pool(ngx_conf_t *cf,
 char *ngx_http_voiceai_engine(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_http_voiceai_merge_engines(ngx_conf_t *cf,
     ngx_http_voiceai_loc_conf_t *prev, ngx_http_voiceai_loc_conf_t *conf);
+
+/* ngx_http_voiceai_turns.c */
+char *ngx_http_voiceai_warning(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 
 /* ngx_http_voiceai_variables.c */
 ngx_int_t ngx_http_voiceai_add_variables(ngx_conf_t *cf);

@@ -166,7 +166,9 @@ static ngx_uint_t
 ngx_http_voiceai_work_fixed(ngx_http_voiceai_call_t *call, va_str_t text)
 {
     ngx_uint_t  i;
-    ngx_str_t  *fixed[] = { &call->greeting, &call->apology, &call->reask };
+    ngx_str_t  *fixed[] = { &call->greeting, &call->apology, &call->reask,
+                            &call->silence_prompt, &call->farewell,
+                            &call->warning };
 
     for (i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++) {
         if (text.len

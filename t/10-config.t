@@ -22,7 +22,7 @@ our $minimum = "voiceai on; voiceai_public_url https://voice.example.com;";
 
 repeat_each(1);
 no_shuffle();
-plan tests => 2 * 57 + 2;
+plan tests => 2 * 64 + 2;
 run_tests();
 
 __DATA__
@@ -490,3 +490,63 @@ cannot stand in a location given by a regular expression
 --- request
 GET /voice/incoming?CallSid=CA1
 --- response_body_like: action="https://voice.example.com/i".* speechTimeout="999"
+
+=== TEST 58: an unknown way of endpointing
+--- http_config eval: $::zone
+--- config eval
+"$::minimum voiceai_signature off; voiceai_endpointing clever;"
+--- must_die
+--- error_log
+invalid value "clever"
+
+=== TEST 59: a minimum of silence that is none
+--- http_config eval: $::zone
+--- config eval
+"$::minimum voiceai_signature off; voiceai_endpointing_min 99ms;"
+--- must_die
+--- error_log
+"voiceai_endpointing_min" must be 100ms to 10000ms
+
+=== TEST 60: a hold that is no hold any more
+--- http_config eval: $::zone
+--- config eval
+"$::minimum voiceai_signature off; voiceai_barge_in_hold 6s;"
+--- must_die
+--- error_log
+"voiceai_barge_in_hold" must be 0ms to 5000ms
+
+=== TEST 61: words that are no number
+--- http_config eval: $::zone
+--- config eval
+"$::minimum voiceai_signature off; voiceai_barge_in_words two;"
+--- must_die
+--- error_log
+invalid number
+
+=== TEST 62: a warning with no time to end
+--- http_config eval: $::zone
+--- config eval
+"$::minimum voiceai_signature off; voiceai_max_duration_warning 'Bye.' 10ms;"
+--- must_die
+--- error_log
+invalid time "10ms", it must be 1s or more
+
+=== TEST 63: two warnings
+--- http_config eval: $::zone
+--- config eval
+"$::minimum voiceai_signature off; voiceai_max_duration_warning a; voiceai_max_duration_warning b 2s;"
+--- must_die
+--- error_log
+"voiceai_max_duration_warning" directive is duplicate
+
+=== TEST 64: all that turn-taking knows
+--- http_config eval: $::zone
+--- config eval
+"$::minimum voiceai_signature off; voiceai_endpointing fixed;
+voiceai_endpointing_min 100ms; voiceai_preemptive on;
+voiceai_barge_in_words 2; voiceai_barge_in_hold 0; voiceai_barge_in_dtmf off;
+voiceai_silence_timeout 0; voiceai_silence_prompt ''; voiceai_silence_prompts 0;
+voiceai_max_duration_warning 'Bye, \$voiceai_from.' 10s;"
+--- request
+GET /
+--- response_body_like: "status":"ok"

@@ -172,7 +172,7 @@ my %logged = $server->access($conversation->{call}) =~ /(\w+)=([\d.]+)/g;
 is("@logged{qw(turns interruptions failures)}", '4 1 0', 'with its turns');
 cmp_ok(abs($logged{duration} * 1000 - $report->{duration_ms}), '<', 1500,
     'how long it was');
-cmp_ok($logged{latency}, '>=', 600, 'how soon it was answered, not before');
+cmp_ok($logged{latency}, '>=', 300, 'how soon it was answered, not before');
 cmp_ok($logged{latency}, '<', 5000, 'nor too late');
 cmp_ok($logged{in}, '>', 200 * 50 * $logged{duration}, 'bytes received');
 cmp_ok($logged{out}, '>', 20000, 'bytes sent');
@@ -193,7 +193,9 @@ my $survivor = place('voice', '--expect', 'how can i help you',
 ok($server->wait_log("call $survivor->{call} assistant spoke, \\d+ characters, "
     . '\d+ ms after', 30), 'a call that will lose its engines');
 kill 'KILL', $engines_pid;
-ok($server->wait_log("call $survivor->{call} recogniser failed", 20),
+# The first time it was asked ahead, which nobody has to hear of.
+ok($server->wait_log("(?s)call $survivor->{call} recogniser failed"
+    . ".*call $survivor->{call} recogniser failed", 20),
     'the engines are gone');
 waitpid $engines_pid, 0;
 start_engines($engines);
