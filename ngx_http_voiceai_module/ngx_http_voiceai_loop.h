@@ -184,15 +184,35 @@ struct ngx_http_voiceai_job_s {
 };
 
 
-/* One per thread pool: a libcurl multi handle and the task which drives it. */
+/*
+ * A libcurl multi handle.  Streams have one of their own: libcurl closes what
+ * it takes for an idle connection of old age, and its handles for streams do
+ * not look busy.
+ */
+
+typedef struct {
+    CURLM                      *curl;
+    int                         epoll;
+    ngx_msec_t                  due;      /* timer of libcurl */
+    ngx_uint_t                  due_set;
+} ngx_http_voiceai_multi_t;
+
+
+#define NGX_HTTP_VOICEAI_MULTI_HTTP    0
+#define NGX_HTTP_VOICEAI_MULTI_STREAM  1
+#define NGX_HTTP_VOICEAI_MULTIS        2
+
+
+/* One per thread pool: libcurl's handles, and the task which drives them. */
 
 struct ngx_http_voiceai_loop_s {
     ngx_thread_pool_t          *pool;
     ngx_thread_task_t           task;
 
-    int                         epoll;
+    int                         epoll;    /* of the three below, and HTTP */
     int                         wake;     /* eventfd */
-    int                         streams;  /* epoll of sockets of streams */
+    int                         dials;    /* epoll: streams that connect */
+    int                         streams;  /* epoll: those that are */
 
     /* mutex */
 
@@ -202,7 +222,7 @@ struct ngx_http_voiceai_loop_s {
 
     /* thread */
 
-    CURLM                      *multi;
+    ngx_http_voiceai_multi_t    multis[NGX_HTTP_VOICEAI_MULTIS];
     CURLSH                     *share;    /* of TLS sessions */
     ngx_queue_t                 active;
     ngx_queue_t                 again;    /* streams with more to be read */
@@ -214,10 +234,13 @@ struct ngx_http_voiceai_loop_s {
     ngx_msec_t                  idle;     /* since when without a job */
     ngx_msec_t                  pinged;   /* and when that was answered */
     ngx_msec_t                  heard;
-    ngx_msec_t                  due;      /* timer of libcurl */
-    ngx_uint_t                  due_set;
     ngx_uint_t                  more;     /* commands, than were done */
 };
+
+
+#define ngx_http_voiceai_multi(job)                                           \
+    (job)->loop->multis[(job)->streams ? NGX_HTTP_VOICEAI_MULTI_STREAM        \
+                                       : NGX_HTTP_VOICEAI_MULTI_HTTP].curl
 
 
 typedef struct {
@@ -316,7 +339,24 @@ void ngx_http_voiceai_transfer_rejected(ngx_http_voiceai_job_t *job,
 void ngx_http_voiceai_transfer_explain(ngx_http_voiceai_job_t *job,
     CURLcode code);
 
-/* ngx_http_voiceai_transport_stream.c: a WebSocket, on that thread */
+/* ngx_http_voiceai_transport_stream.c: a WebSocket; NGX_DONE: job is gone */
+
+ngx_uint_t ngx_http_voiceai_stream_create(ngx_http_voiceai_job_t *job);
+void ngx_http_voiceai_stream_close(ngx_http_voiceai_job_t *job);
+ngx_int_t ngx_http_voiceai_stream_connected(ngx_http_voiceai_job_t *job);
+ngx_int_t ngx_http_voiceai_stream_ready(ngx_http_voiceai_job_t *job,
+    ngx_uint_t events);
+ngx_int_t ngx_http_voiceai_stream_again(ngx_http_voiceai_job_t *job);
+ngx_http_voiceai_job_t *ngx_http_voiceai_stream_next(
+    ngx_http_voiceai_loop_t *loop);
+ngx_int_t ngx_http_voiceai_stream_command(ngx_http_voiceai_job_t *job,
+    ngx_uint_t commands);
+ngx_int_t ngx_http_voiceai_stream_tick(ngx_http_voiceai_job_t *job,
+    ngx_msec_t now);
+void ngx_http_voiceai_stream_event(ngx_http_voiceai_job_t *job,
+    va_ai_event_type_t type);
+void ngx_http_voiceai_stream_answer(ngx_http_voiceai_job_t *job,
+    ngx_uint_t *status, ngx_int_t *retry_after);
 
 /* ngx_http_voiceai_transport_job.c: memory of a job, and its copies */
 

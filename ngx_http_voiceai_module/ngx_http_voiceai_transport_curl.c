@@ -30,7 +30,11 @@ ngx_http_voiceai_transfer_start(ngx_http_voiceai_job_t *job)
 
     ok = ngx_http_voiceai_transfer_open(job);
 
-    ngx_http_voiceai_job_forget(job);
+    /* a stream goes on asking how to say what */
+
+    if (!job->streams) {
+        ngx_http_voiceai_job_forget(job);
+    }
 
     if (!ok) {
         ngx_http_voiceai_transfer_end(job, 1);
@@ -63,7 +67,9 @@ ngx_http_voiceai_transfer_open(ngx_http_voiceai_job_t *job)
         return 0;
     }
 
-    if (curl_multi_add_handle(loop->multi, job->easy) != CURLM_OK) {
+    if (curl_multi_add_handle(ngx_http_voiceai_multi(job), job->easy)
+        != CURLM_OK)
+    {
         ngx_http_voiceai_transfer_error(job, NGX_HTTP_VOICEAI_FAULT_LOCAL,
                                         "request could not be started");
         return 0;
@@ -87,7 +93,10 @@ ngx_http_voiceai_transfer_build(ngx_http_voiceai_job_t *job)
 
         job->reader = va_ai_reader_new(job->kind, &job->conf, &job->input,
                                        ngx_http_voiceai_transfer_event, job);
-        if (job->reader) {
+
+        if (job->reader
+            && (!job->streams || ngx_http_voiceai_stream_create(job)))
+        {
             return 1;
         }
 
@@ -216,6 +225,10 @@ ngx_http_voiceai_transfer_event(void *ctx, const va_ai_event_t *event)
 {
     ngx_http_voiceai_job_t *job = ctx;
 
+    if (job->stream) {
+        ngx_http_voiceai_stream_event(job, event->type);
+    }
+
     return ngx_http_voiceai_push(job, event) == NGX_OK ? VA_OK : VA_NOMEM;
 }
 
@@ -227,6 +240,11 @@ ngx_http_voiceai_transfer_done(ngx_http_voiceai_job_t *job, CURLcode code)
 
     if (job->warm) {
         ngx_http_voiceai_transfer_end(job, 0);
+        return;
+    }
+
+    if (job->stream && code == CURLE_OK) {
+        (void) ngx_http_voiceai_stream_connected(job);
         return;
     }
 
@@ -267,6 +285,10 @@ ngx_http_voiceai_transfer_end(ngx_http_voiceai_job_t *job, ngx_uint_t failed)
     status = ngx_http_voiceai_transfer_status(job);
     retry_after = ngx_http_voiceai_transfer_retry_after(job);
 
+    if (job->stream) {
+        ngx_http_voiceai_stream_answer(job, &status, &retry_after);
+    }
+
     if (job->reader) {
         job->why = va_ai_reader_class(job->reader);
     }
@@ -278,7 +300,7 @@ ngx_http_voiceai_transfer_end(ngx_http_voiceai_job_t *job, ngx_uint_t failed)
     }
 
     if (job->fault == NGX_HTTP_VOICEAI_FAULT_RESPONSE
-        && (status < 200 || status > 299))
+        && status != 101 && (status < 200 || status > 299))
     {
         job->fault = NGX_HTTP_VOICEAI_FAULT_STATUS;
     }
@@ -341,9 +363,14 @@ ngx_http_voiceai_transfer_close(ngx_http_voiceai_job_t *job)
 
     ngx_queue_remove(&job->active);
 
+    if (job->stream) {
+        ngx_http_voiceai_stream_close(job);
+    }
+
     if (job->easy) {
         /* does nothing if it has not been added */
-        (void) curl_multi_remove_handle(loop->multi, job->easy);
+        (void) curl_multi_remove_handle(ngx_http_voiceai_multi(job),
+                                        job->easy);
 
         curl_easy_reset(job->easy);
 

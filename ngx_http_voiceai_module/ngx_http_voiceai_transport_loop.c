@@ -31,65 +31,64 @@
 #define NGX_HTTP_VOICEAI_WARM         512L
 
 
+static int ngx_http_voiceai_loop_add(ngx_http_voiceai_loop_t *loop, int fd);
+static ngx_int_t ngx_http_voiceai_loop_multi(ngx_http_voiceai_multi_t *multi,
+    int epoll);
+static void ngx_http_voiceai_loop_shut(int fd);
 static void ngx_http_voiceai_loop_commands(ngx_http_voiceai_loop_t *loop);
 static void ngx_http_voiceai_loop_wait(ngx_http_voiceai_loop_t *loop);
+static int ngx_http_voiceai_loop_timeout(ngx_http_voiceai_loop_t *loop);
+static void ngx_http_voiceai_loop_action(ngx_http_voiceai_multi_t *multi,
+    struct epoll_event *ee);
+static void ngx_http_voiceai_loop_dials(ngx_http_voiceai_loop_t *loop);
+static void ngx_http_voiceai_loop_streams(ngx_http_voiceai_loop_t *loop);
+static void ngx_http_voiceai_loop_again(ngx_http_voiceai_loop_t *loop);
 static void ngx_http_voiceai_loop_timer(ngx_http_voiceai_loop_t *loop);
-static void ngx_http_voiceai_loop_done(ngx_http_voiceai_loop_t *loop);
+static void ngx_http_voiceai_loop_done(CURLM *multi);
 static void ngx_http_voiceai_loop_deadlines(ngx_http_voiceai_loop_t *loop);
 static ngx_uint_t ngx_http_voiceai_loop_orphaned(
     ngx_http_voiceai_loop_t *loop);
 static void ngx_http_voiceai_loop_abort(ngx_http_voiceai_loop_t *loop);
 static int ngx_http_voiceai_loop_socket(CURL *easy, curl_socket_t s, int what,
     void *data, void *assigned);
-static int ngx_http_voiceai_loop_due(CURLM *multi, long ms, void *data);
+static int ngx_http_voiceai_loop_due(CURLM *curl, long ms, void *data);
 
 
 ngx_int_t
 ngx_http_voiceai_loop_create(ngx_http_voiceai_loop_t *loop, ngx_log_t *log)
 {
-    struct epoll_event  ee;
-
     ngx_memzero(loop, sizeof(ngx_http_voiceai_loop_t));
 
     ngx_queue_init(&loop->inbox);
     ngx_queue_init(&loop->active);
-
-    loop->wake = -1;
+    ngx_queue_init(&loop->again);
 
     loop->epoll = epoll_create1(EPOLL_CLOEXEC);
-    if (loop->epoll == -1) {
-        ngx_log_error(NGX_LOG_CRIT, log, ngx_errno,
-                      "voiceai: epoll_create1() failed");
-        return NGX_ERROR;
-    }
-
+    loop->dials = epoll_create1(EPOLL_CLOEXEC);
+    loop->streams = epoll_create1(EPOLL_CLOEXEC);
     loop->wake = eventfd(0, EFD_NONBLOCK|EFD_CLOEXEC);
-    if (loop->wake == -1) {
+
+    if (loop->epoll == -1 || loop->dials == -1 || loop->streams == -1
+        || loop->wake == -1)
+    {
         ngx_log_error(NGX_LOG_CRIT, log, ngx_errno,
-                      "voiceai: eventfd() failed");
+                      "voiceai: epoll_create1() or eventfd() failed");
         goto failed;
     }
 
-    ngx_memzero(&ee, sizeof(struct epoll_event));
-    ee.events = EPOLLIN;
-    ee.data.fd = loop->wake;
-
-    if (epoll_ctl(loop->epoll, EPOLL_CTL_ADD, loop->wake, &ee) == -1) {
+    if (ngx_http_voiceai_loop_add(loop, loop->wake) == -1
+        || ngx_http_voiceai_loop_add(loop, loop->dials) == -1
+        || ngx_http_voiceai_loop_add(loop, loop->streams) == -1)
+    {
         ngx_log_error(NGX_LOG_CRIT, log, ngx_errno,
                       "voiceai: epoll_ctl() failed");
-        goto failed;
-    }
-
-    loop->multi = curl_multi_init();
-    if (loop->multi == NULL) {
-        ngx_log_error(NGX_LOG_CRIT, log, 0,
-                      "voiceai: curl_multi_init() failed");
         goto failed;
     }
 
     /* one thread has it at a time, so it needs no locks */
 
     loop->share = curl_share_init();
+
     if (loop->share == NULL
         || curl_share_setopt(loop->share, CURLSHOPT_SHARE,
                              CURL_LOCK_DATA_SSL_SESSION)
@@ -100,14 +99,18 @@ ngx_http_voiceai_loop_create(ngx_http_voiceai_loop_t *loop, ngx_log_t *log)
         goto failed;
     }
 
-    (void) curl_multi_setopt(loop->multi, CURLMOPT_SOCKETFUNCTION,
-                             ngx_http_voiceai_loop_socket);
-    (void) curl_multi_setopt(loop->multi, CURLMOPT_SOCKETDATA, loop);
-    (void) curl_multi_setopt(loop->multi, CURLMOPT_TIMERFUNCTION,
-                             ngx_http_voiceai_loop_due);
-    (void) curl_multi_setopt(loop->multi, CURLMOPT_TIMERDATA, loop);
-    (void) curl_multi_setopt(loop->multi, CURLMOPT_MAXCONNECTS,
-                             NGX_HTTP_VOICEAI_WARM);
+    if (ngx_http_voiceai_loop_multi(&loop->multis[NGX_HTTP_VOICEAI_MULTI_HTTP],
+                                    loop->epoll)
+        != NGX_OK
+        || ngx_http_voiceai_loop_multi(
+                                 &loop->multis[NGX_HTTP_VOICEAI_MULTI_STREAM],
+                                 loop->dials)
+           != NGX_OK)
+    {
+        ngx_log_error(NGX_LOG_CRIT, log, 0,
+                      "voiceai: curl_multi_init() failed");
+        goto failed;
+    }
 
     return NGX_OK;
 
@@ -119,28 +122,76 @@ failed:
 }
 
 
+static int
+ngx_http_voiceai_loop_add(ngx_http_voiceai_loop_t *loop, int fd)
+{
+    struct epoll_event  ee;
+
+    ngx_memzero(&ee, sizeof(struct epoll_event));
+    ee.events = EPOLLIN;
+    ee.data.fd = fd;
+
+    return epoll_ctl(loop->epoll, EPOLL_CTL_ADD, fd, &ee);
+}
+
+
+static ngx_int_t
+ngx_http_voiceai_loop_multi(ngx_http_voiceai_multi_t *multi, int epoll)
+{
+    multi->epoll = epoll;
+
+    multi->curl = curl_multi_init();
+    if (multi->curl == NULL) {
+        return NGX_ERROR;
+    }
+
+    (void) curl_multi_setopt(multi->curl, CURLMOPT_SOCKETFUNCTION,
+                             ngx_http_voiceai_loop_socket);
+    (void) curl_multi_setopt(multi->curl, CURLMOPT_SOCKETDATA, multi);
+    (void) curl_multi_setopt(multi->curl, CURLMOPT_TIMERFUNCTION,
+                             ngx_http_voiceai_loop_due);
+    (void) curl_multi_setopt(multi->curl, CURLMOPT_TIMERDATA, multi);
+    (void) curl_multi_setopt(multi->curl, CURLMOPT_MAXCONNECTS,
+                             NGX_HTTP_VOICEAI_WARM);
+
+    return NGX_OK;
+}
+
+
 void
 ngx_http_voiceai_loop_destroy(ngx_http_voiceai_loop_t *loop)
 {
+    ngx_uint_t  i;
+
     while (loop->nspare) {
         curl_easy_cleanup(loop->spare[--loop->nspare]);
     }
 
     /* closes the warm connections, for which it needs the epoll */
 
-    if (loop->multi) {
-        (void) curl_multi_cleanup(loop->multi);
+    for (i = 0; i < NGX_HTTP_VOICEAI_MULTIS; i++) {
+        if (loop->multis[i].curl) {
+            (void) curl_multi_cleanup(loop->multis[i].curl);
+        }
     }
 
     if (loop->share) {
         (void) curl_share_cleanup(loop->share);
     }
 
-    if (loop->wake != -1) {
-        (void) close(loop->wake);
-    }
+    ngx_http_voiceai_loop_shut(loop->wake);
+    ngx_http_voiceai_loop_shut(loop->dials);
+    ngx_http_voiceai_loop_shut(loop->streams);
+    ngx_http_voiceai_loop_shut(loop->epoll);
+}
 
-    (void) close(loop->epoll);
+
+static void
+ngx_http_voiceai_loop_shut(int fd)
+{
+    if (fd != -1) {
+        (void) close(fd);
+    }
 }
 
 
@@ -173,7 +224,10 @@ ngx_http_voiceai_loop_run(void *data, ngx_log_t *log)
 
         ngx_http_voiceai_loop_wait(loop);
         ngx_http_voiceai_loop_timer(loop);
-        ngx_http_voiceai_loop_done(loop);
+        ngx_http_voiceai_loop_done(
+                              loop->multis[NGX_HTTP_VOICEAI_MULTI_HTTP].curl);
+        ngx_http_voiceai_loop_done(
+                            loop->multis[NGX_HTTP_VOICEAI_MULTI_STREAM].curl);
         ngx_http_voiceai_loop_deadlines(loop);
     }
 }
@@ -201,6 +255,9 @@ ngx_http_voiceai_loop_commands(ngx_http_voiceai_loop_t *loop)
         } else if (commands & NGX_HTTP_VOICEAI_CMD_START) {
             ngx_http_voiceai_transfer_start(job);
 
+        } else if (job->stream) {
+            (void) ngx_http_voiceai_stream_command(job, commands);
+
         } else {
             ngx_http_voiceai_transfer_resume(job);
         }
@@ -213,23 +270,11 @@ ngx_http_voiceai_loop_commands(ngx_http_voiceai_loop_t *loop)
 static void
 ngx_http_voiceai_loop_wait(ngx_http_voiceai_loop_t *loop)
 {
-    int                 i, n, fd, mask, running;
-    ngx_msec_t          now, timeout;
+    int                 i, n, fd;
     struct epoll_event  list[NGX_HTTP_VOICEAI_EVENTS];
 
-    now = ngx_http_voiceai_msec();
-    timeout = loop->more ? 0 : NGX_HTTP_VOICEAI_TICK;
-
-    if (loop->due_set) {
-        if ((ngx_msec_int_t) (loop->due - now) <= 0) {
-            timeout = 0;
-
-        } else if (loop->due - now < timeout) {
-            timeout = loop->due - now;
-        }
-    }
-
-    n = epoll_wait(loop->epoll, list, NGX_HTTP_VOICEAI_EVENTS, (int) timeout);
+    n = epoll_wait(loop->epoll, list, NGX_HTTP_VOICEAI_EVENTS,
+                   ngx_http_voiceai_loop_timeout(loop));
 
     loop->now = ngx_http_voiceai_msec();
 
@@ -238,24 +283,132 @@ ngx_http_voiceai_loop_wait(ngx_http_voiceai_loop_t *loop)
 
         if (fd == loop->wake) {
             ngx_http_voiceai_drain(fd);
+
+        } else if (fd == loop->streams) {
+            ngx_http_voiceai_loop_streams(loop);
+
+        } else if (fd == loop->dials) {
+            ngx_http_voiceai_loop_dials(loop);
+
+        } else {
+            ngx_http_voiceai_loop_action(
+                                   &loop->multis[NGX_HTTP_VOICEAI_MULTI_HTTP],
+                                   &list[i]);
+        }
+    }
+
+    ngx_http_voiceai_loop_again(loop);
+}
+
+
+static int
+ngx_http_voiceai_loop_timeout(ngx_http_voiceai_loop_t *loop)
+{
+    ngx_uint_t                 i;
+    ngx_msec_t                 now, timeout;
+    ngx_http_voiceai_multi_t  *multi;
+
+    if (loop->more || !ngx_queue_empty(&loop->again)) {
+        return 0;
+    }
+
+    now = ngx_http_voiceai_msec();
+    timeout = NGX_HTTP_VOICEAI_TICK;
+
+    for (i = 0; i < NGX_HTTP_VOICEAI_MULTIS; i++) {
+        multi = &loop->multis[i];
+
+        if (!multi->due_set) {
             continue;
         }
 
-        mask = 0;
-
-        if (list[i].events & EPOLLIN) {
-            mask |= CURL_CSELECT_IN;
+        if ((ngx_msec_int_t) (multi->due - now) <= 0) {
+            return 0;
         }
 
-        if (list[i].events & EPOLLOUT) {
-            mask |= CURL_CSELECT_OUT;
-        }
+        timeout = ngx_min(timeout, multi->due - now);
+    }
 
-        if (list[i].events & (EPOLLERR|EPOLLHUP)) {
-            mask |= CURL_CSELECT_ERR;
-        }
+    return (int) timeout;
+}
 
-        (void) curl_multi_socket_action(loop->multi, fd, mask, &running);
+
+static void
+ngx_http_voiceai_loop_action(ngx_http_voiceai_multi_t *multi,
+    struct epoll_event *ee)
+{
+    int  mask, running;
+
+    mask = 0;
+
+    if (ee->events & EPOLLIN) {
+        mask |= CURL_CSELECT_IN;
+    }
+
+    if (ee->events & EPOLLOUT) {
+        mask |= CURL_CSELECT_OUT;
+    }
+
+    if (ee->events & (EPOLLERR|EPOLLHUP)) {
+        mask |= CURL_CSELECT_ERR;
+    }
+
+    (void) curl_multi_socket_action(multi->curl, ee->data.fd, mask, &running);
+}
+
+
+static void
+ngx_http_voiceai_loop_dials(ngx_http_voiceai_loop_t *loop)
+{
+    int                 i, n;
+    struct epoll_event  list[NGX_HTTP_VOICEAI_EVENTS];
+
+    n = epoll_wait(loop->dials, list, NGX_HTTP_VOICEAI_EVENTS, 0);
+
+    for (i = 0; i < n; i++) {
+        ngx_http_voiceai_loop_action(
+                                 &loop->multis[NGX_HTTP_VOICEAI_MULTI_STREAM],
+                                 &list[i]);
+    }
+}
+
+
+/* An event of a stream ends no stream but its own. */
+
+static void
+ngx_http_voiceai_loop_streams(ngx_http_voiceai_loop_t *loop)
+{
+    int                 i, n;
+    struct epoll_event  list[NGX_HTTP_VOICEAI_EVENTS];
+
+    n = epoll_wait(loop->streams, list, NGX_HTTP_VOICEAI_EVENTS, 0);
+
+    for (i = 0; i < n; i++) {
+        (void) ngx_http_voiceai_stream_ready(list[i].data.ptr, list[i].events);
+    }
+}
+
+
+/* One more turn for those that want it now, not for those that will. */
+
+static void
+ngx_http_voiceai_loop_again(ngx_http_voiceai_loop_t *loop)
+{
+    ngx_uint_t    n;
+    ngx_queue_t  *q;
+
+    n = 0;
+
+    for (q = ngx_queue_head(&loop->again);
+         q != ngx_queue_sentinel(&loop->again);
+         q = ngx_queue_next(q))
+    {
+        n++;
+    }
+
+    while (n--) {
+        (void) ngx_http_voiceai_stream_again(
+                                          ngx_http_voiceai_stream_next(loop));
     }
 }
 
@@ -263,25 +416,31 @@ ngx_http_voiceai_loop_wait(ngx_http_voiceai_loop_t *loop)
 static void
 ngx_http_voiceai_loop_timer(ngx_http_voiceai_loop_t *loop)
 {
-    int  running;
+    int                        running;
+    ngx_uint_t                 i;
+    ngx_http_voiceai_multi_t  *multi;
 
-    if (loop->due_set && (ngx_msec_int_t) (loop->due - loop->now) <= 0) {
-        loop->due_set = 0;
-        (void) curl_multi_socket_action(loop->multi, CURL_SOCKET_TIMEOUT, 0,
-                                        &running);
+    for (i = 0; i < NGX_HTTP_VOICEAI_MULTIS; i++) {
+        multi = &loop->multis[i];
+
+        if (multi->due_set && (ngx_msec_int_t) (multi->due - loop->now) <= 0) {
+            multi->due_set = 0;
+            (void) curl_multi_socket_action(multi->curl, CURL_SOCKET_TIMEOUT,
+                                            0, &running);
+        }
     }
 }
 
 
 static void
-ngx_http_voiceai_loop_done(ngx_http_voiceai_loop_t *loop)
+ngx_http_voiceai_loop_done(CURLM *multi)
 {
     int        left;
     void      *job;
     CURLMsg   *msg;
     CURLcode   code;
 
-    while ((msg = curl_multi_info_read(loop->multi, &left)) != NULL) {
+    while ((msg = curl_multi_info_read(multi, &left)) != NULL) {
 
         if (msg->msg != CURLMSG_DONE) {
             continue;
@@ -320,6 +479,11 @@ ngx_http_voiceai_loop_deadlines(ngx_http_voiceai_loop_t *loop)
     {
         next = ngx_queue_next(q);
         job = ngx_queue_data(q, ngx_http_voiceai_job_t, active);
+
+        if (job->answered && job->stream) {
+            (void) ngx_http_voiceai_stream_tick(job, now);
+            continue;
+        }
 
         if (!job->answered) {
             if (job->first_timeout
@@ -416,7 +580,7 @@ static int
 ngx_http_voiceai_loop_socket(CURL *easy, curl_socket_t s, int what, void *data,
     void *assigned)
 {
-    ngx_http_voiceai_loop_t *loop = data;
+    ngx_http_voiceai_multi_t *multi = data;
 
     struct epoll_event  ee;
 
@@ -426,7 +590,7 @@ ngx_http_voiceai_loop_socket(CURL *easy, curl_socket_t s, int what, void *data,
     if (what == CURL_POLL_REMOVE) {
 
         /* fails when the socket has been closed, which is as good */
-        (void) epoll_ctl(loop->epoll, EPOLL_CTL_DEL, s, &ee);
+        (void) epoll_ctl(multi->epoll, EPOLL_CTL_DEL, s, &ee);
         return 0;
     }
 
@@ -444,10 +608,10 @@ ngx_http_voiceai_loop_socket(CURL *easy, curl_socket_t s, int what, void *data,
      * the transfers of the handle.
      */
 
-    if (epoll_ctl(loop->epoll, EPOLL_CTL_MOD, s, &ee) == -1
+    if (epoll_ctl(multi->epoll, EPOLL_CTL_MOD, s, &ee) == -1
         && ngx_errno == NGX_ENOENT)
     {
-        (void) epoll_ctl(loop->epoll, EPOLL_CTL_ADD, s, &ee);
+        (void) epoll_ctl(multi->epoll, EPOLL_CTL_ADD, s, &ee);
     }
 
     return 0;
@@ -455,14 +619,14 @@ ngx_http_voiceai_loop_socket(CURL *easy, curl_socket_t s, int what, void *data,
 
 
 static int
-ngx_http_voiceai_loop_due(CURLM *multi, long ms, void *data)
+ngx_http_voiceai_loop_due(CURLM *curl, long ms, void *data)
 {
-    ngx_http_voiceai_loop_t *loop = data;
+    ngx_http_voiceai_multi_t *multi = data;
 
-    loop->due_set = (ms >= 0);
+    multi->due_set = (ms >= 0);
 
     if (ms >= 0) {
-        loop->due = ngx_http_voiceai_msec() + (ngx_msec_t) ms;
+        multi->due = ngx_http_voiceai_msec() + (ngx_msec_t) ms;
     }
 
     return 0;

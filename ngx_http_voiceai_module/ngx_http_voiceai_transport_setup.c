@@ -7,11 +7,16 @@
 #include "ngx_http_voiceai_loop.h"
 
 
+/* longer than any call, in seconds */
+#define NGX_HTTP_VOICEAI_STREAM_AGE  864000L
+
+
 static CURLcode ngx_http_voiceai_setup_options(ngx_http_voiceai_job_t *job);
 static CURLcode ngx_http_voiceai_setup_trust(ngx_http_voiceai_job_t *job);
 static CURLcode ngx_http_voiceai_setup_proxy(ngx_http_voiceai_job_t *job);
 static CURLcode ngx_http_voiceai_setup_limits(ngx_http_voiceai_job_t *job);
 static CURLcode ngx_http_voiceai_setup_request(ngx_http_voiceai_job_t *job);
+static CURLcode ngx_http_voiceai_setup_stream(ngx_http_voiceai_job_t *job);
 static CURLcode ngx_http_voiceai_setup_mime(ngx_http_voiceai_job_t *job);
 
 
@@ -175,7 +180,7 @@ ngx_http_voiceai_setup_limits(ngx_http_voiceai_job_t *job)
                              (long) job->connect_timeout);
     }
 
-    if (job->timeout) {
+    if (job->timeout && !job->streams) {
         spent = ngx_http_voiceai_msec() - job->submitted;
         left = spent < job->timeout ? job->timeout - spent : 1;
 
@@ -207,6 +212,10 @@ ngx_http_voiceai_setup_request(ngx_http_voiceai_job_t *job)
         }
 
         return CURLE_OK;
+    }
+
+    if (job->streams) {
+        return ngx_http_voiceai_setup_stream(job);
     }
 
     /* an empty one: a large body must not wait for "100 Continue" */
@@ -250,6 +259,31 @@ ngx_http_voiceai_setup_request(ngx_http_voiceai_job_t *job)
 
     if (request->method) {
         ngx_http_voiceai_set(CURLOPT_CUSTOMREQUEST, request->method);
+    }
+
+    return CURLE_OK;
+}
+
+
+/*
+ * Only the connection is libcurl's.  It would close one that is older than the
+ * limit as soon as it opens another, whatever goes over it meanwhile.
+ */
+
+static CURLcode
+ngx_http_voiceai_setup_stream(ngx_http_voiceai_job_t *job)
+{
+    ngx_http_voiceai_set(CURLOPT_URL, job->request.url.data);
+    ngx_http_voiceai_set(CURLOPT_CONNECT_ONLY, 1L);
+    ngx_http_voiceai_set(CURLOPT_HTTP_VERSION, (long) CURL_HTTP_VERSION_1_1);
+    ngx_http_voiceai_set(CURLOPT_MAXAGE_CONN, NGX_HTTP_VOICEAI_STREAM_AGE);
+
+    if (job->socket.len) {
+        ngx_http_voiceai_set(CURLOPT_UNIX_SOCKET_PATH, job->socket.data);
+    }
+
+    if (job->proxy.len) {
+        ngx_http_voiceai_set(CURLOPT_HTTPPROXYTUNNEL, 1L);
     }
 
     return CURLE_OK;
