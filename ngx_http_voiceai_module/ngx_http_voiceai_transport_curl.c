@@ -300,7 +300,7 @@ ngx_http_voiceai_transfer_end(ngx_http_voiceai_job_t *job, ngx_uint_t failed)
     }
 
     if (job->fault == NGX_HTTP_VOICEAI_FAULT_RESPONSE
-        && status != 101 && (status < 200 || status > 299))
+        && status && status != 101 && (status < 200 || status > 299))
     {
         job->fault = NGX_HTTP_VOICEAI_FAULT_STATUS;
     }

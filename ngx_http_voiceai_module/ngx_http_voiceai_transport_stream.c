@@ -234,6 +234,7 @@ ngx_int_t
 ngx_http_voiceai_stream_tick(ngx_http_voiceai_job_t *job, ngx_msec_t now)
 {
     bool                        text;
+    va_rc_t                     rc;
     ngx_msec_int_t              quiet;
     ngx_http_voiceai_stream_t  *s;
 
@@ -258,12 +259,9 @@ ngx_http_voiceai_stream_tick(ngx_http_voiceai_job_t *job, ngx_msec_t now)
         s->sent = now;
         va_buf_reset(&s->payload);
 
-        if (ngx_http_voiceai_stream_say(job,
-                va_ai_stream_keepalive(job->kind, &job->conf, &s->payload,
-                                       &text),
-                text)
-            != NGX_OK)
-        {
+        rc = va_ai_stream_keepalive(job->kind, &job->conf, &s->payload, &text);
+
+        if (ngx_http_voiceai_stream_say(job, rc, text) != NGX_OK) {
             return NGX_DONE;
         }
     }
@@ -514,6 +512,7 @@ ngx_http_voiceai_stream_speak(ngx_http_voiceai_job_t *job, const char *data,
 {
     bool                        text;
     size_t                      n, min, max;
+    va_rc_t                     rc;
     ngx_http_voiceai_stream_t  *s;
 
     s = job->stream;
@@ -532,13 +531,11 @@ ngx_http_voiceai_stream_speak(ngx_http_voiceai_job_t *job, const char *data,
 
         va_buf_reset(&s->payload);
 
-        if (ngx_http_voiceai_stream_say(job,
-                va_ai_stream_audio(job->kind, &job->conf,
-                                   (uint8_t *) s->audio.data, n, &s->payload,
-                                   &text),
-                text)
-            != NGX_OK)
-        {
+        rc = va_ai_stream_audio(job->kind, &job->conf,
+                                (uint8_t *) s->audio.data, n, &s->payload,
+                                &text);
+
+        if (ngx_http_voiceai_stream_say(job, rc, text) != NGX_OK) {
             return NGX_DONE;
         }
 

@@ -195,7 +195,7 @@ stage_sanitize() {
 # The provider traffic once more, for races between its thread and the worker.
 stage_threads() {
     harness transport-thread thread libtsan.so
-    prove_all "$release" "$nginx" "$root/t/transport.t"
+    prove_all "$release" "$nginx" "$root"/t/transport*.t
 }
 
 # Runs a stage in a shell of its own, so that whatever ends it ends only that.

@@ -2,77 +2,29 @@
 
 # The transport against a provider that misbehaves: t/transport/ has the
 # handler that starts jobs, and the provider.
-#
-# TRANSPORT_OUT      where t/transport/build.sh has built, or will be told to
-# TRANSPORT_PRELOAD  a sanitizer's runtime, if it was built with one
 
 use strict;
 use warnings;
 
 use Cwd qw(abs_path);
 use File::Basename qw(dirname);
-use File::Temp qw(tempdir);
-use HTTP::Tiny;
 use IO::Socket::INET;
 use JSON::PP qw(decode_json);
 use Test::More;
 use Time::HiRes qw(time sleep);
 
+use lib dirname(abs_path(__FILE__)) . '/lib';
+use VoiceAI::Transport;
+
 my $here = dirname(abs_path(__FILE__));
-my $out = $ENV{TRANSPORT_OUT} || "$here/../build/transport";
-my $preload = $ENV{TRANSPORT_PRELOAD} || '';
-my $module = 'ngx_http_voiceai_transport_test_module.so';
-
-# A sanitizer costs time, and bounds of time are about the transport.
-my $slack = $preload ? 4 : 1;
-
-if (!-e "$out/$module") {
-    system("$here/transport/build.sh", $out) == 0
-        or BAIL_OUT('the harness was not built');
-}
-$out = abs_path($out);
-
-my $dir = tempdir(CLEANUP => 1);
-chmod 0755, $dir;
-
-my ($port, $provider_port, $tls_port, $bad_port, $dead_port) = ports(5);
+my $slack = slack();
+my $dir = home();
+my ($provider_port, $tls_port, $bad_port, $dead_port) = ports(4);
 my $base = "http://127.0.0.1:$provider_port";
 my $tls = "https://localhost:$tls_port";
-my $http = HTTP::Tiny->new(timeout => 60 * $slack, keep_alive => 0);
-my ($provider, $nginx);
+my $provider;
 
-sub ports {
-    my @sockets = map { IO::Socket::INET->new(Listen => 1,
-        LocalAddr => '127.0.0.1') } 1 .. shift;
-    return map { $_->sockport } @sockets;
-}
-
-sub spawn {
-    my ($log, @command) = @_;
-    my $pid = fork();
-    die "fork: $!" unless defined $pid;
-    return $pid if $pid;
-    open STDOUT, '>>', $log or die;
-    open STDERR, '>&', \*STDOUT or die;
-    exec @command or die "exec: $!";
-}
-
-sub wait_for {
-    my ($seconds, $code) = @_;
-    my $end = time + $seconds * $slack;
-    while (time < $end) {
-        return 1 if $code->();
-        sleep 0.02;
-    }
-    return 0;
-}
-
-sub listening {
-    my $p = shift;
-    return wait_for(10, sub {
-        IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $p)
-    }) || BAIL_OUT("nothing listens on port $p");
-}
+prefix($base);
 
 sub start_provider {
     $provider = spawn("$dir/provider.log", 'node',
@@ -81,79 +33,7 @@ sub start_provider {
     listening($_) for $provider_port, $tls_port, $bad_port;
 }
 
-sub start_nginx {
-    local $ENV{LD_PRELOAD} = join ':', grep { $_ } $preload,
-        "$out/preload.so";
-    local $ENV{TRANSPORT_CA} = "$dir/good.pem";
-    local $ENV{ASAN_OPTIONS} = "log_path=$dir/sanitizer";
-    local $ENV{UBSAN_OPTIONS} = "print_stacktrace=1:log_path=$dir/sanitizer";
-    local $ENV{TSAN_OPTIONS} = "log_path=$dir/sanitizer"
-        . ":suppressions=$here/transport/tsan.supp";
-    $nginx = spawn("$dir/nginx.log", 'nginx', '-p', $dir, '-c',
-        "$dir/nginx.conf", '-e', "$dir/error.log");
-    listening($port);
-}
-
-sub signal_nginx {
-    my $signal = shift;
-    kill $signal, $nginx;
-}
-
-sub stop {
-    my ($pid, $signal) = @_;
-    kill $signal, $pid;
-    waitpid $pid, 0;
-}
-
-sub get {
-    my $res = $http->get("http://127.0.0.1:$port$_[0]");
-    return eval { decode_json($res->{content}) } || { text => $res->{content} };
-}
-
-sub job {
-    my %args = @_;
-    $args{url} = "$base$args{url}" if $args{url} =~ m{^/};
-    $args{connect} //= 3000 * $slack;
-    return get('/job?' . join '&', map { "$_=$args{$_}" } sort keys %args);
-}
-
-# Starts a job and leaves the client's socket to the caller.
-sub open_job {
-    my %args = @_;
-    $args{url} = "$base$args{url}" if $args{url} =~ m{^/};
-    my $s = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port)
-        or die "connect: $!";
-    print $s 'GET /job?' . join('&', map { "$_=$args{$_}" } sort keys %args)
-        . " HTTP/1.0\r\n\r\n";
-    return $s;
-}
-
-sub stat_of { return get('/stat') }
-
-sub counts {
-    return decode_json($http->get("$base/counts")->{content});
-}
-
-sub settled {
-    my $seconds = shift || 3;
-    return wait_for($seconds, sub { stat_of()->{jobs} == 0 });
-}
-
-sub rss {
-    open my $f, '<', "/proc/$_[0]/status" or return 0;
-    local $/;
-    return <$f> =~ /VmRSS:\s+(\d+)/ ? $1 / 1024 : 0;
-}
-
-sub gone {
-    my ($pid, $seconds) = @_;
-    my $start = time;
-    wait_for($seconds, sub {
-        open my $f, '<', "/proc/$pid/stat" or return 1;
-        return (<$f> // '') =~ /^\d+ \(.*\) Z/;
-    }) or return;
-    return time - $start;
-}
+sub counts { return fetch("$base/counts") }
 
 sub fails {
     my ($name, $text, $status, %args) = @_;
@@ -172,34 +52,6 @@ for my $name ('good', 'bad') {
         . " -keyout $dir/$name.key -out $dir/$name.pem 2>/dev/null") == 0
         or BAIL_OUT('no certificate');
 }
-
-my $user = $> == 0 ? 'user root;' : '';
-
-open my $conf, '>', "$dir/nginx.conf" or die;
-print $conf <<"END";
-daemon off;
-$user
-worker_processes 1;
-worker_rlimit_nofile 8192;
-pid $dir/nginx.pid;
-error_log $dir/error.log info;
-load_module $out/$module;
-thread_pool ai threads=1 max_queue=4;
-thread_pool other threads=1 max_queue=4;
-events { worker_connections 4096; }
-http {
-    access_log off;
-    client_body_temp_path $dir/b; proxy_temp_path $dir/p;
-    fastcgi_temp_path $dir/f; uwsgi_temp_path $dir/u; scgi_temp_path $dir/s;
-    server {
-        listen 127.0.0.1:$port;
-        location = /job { transport_test ai; }
-        location = /other { transport_test other; }
-        location = /stat { transport_stat; }
-    }
-}
-END
-close $conf;
 
 start_provider();
 start_nginx();
@@ -361,7 +213,7 @@ my $s = open_job(stage => 'tts', url => '/big/100000000', slow => 10,
     idle => 500);
 sleep 2;
 my $sent = counts()->{sent};
-cmp_ok(rss($pid) - $size, '<', 8 * ($preload ? 20 : 1),
+cmp_ok(rss($pid) - $size, '<', 8 * (preloaded() ? 20 : 1),
     'of 100 MB little is in memory');
 cmp_ok($sent, '<', 30e6, "and the provider waits ($sent sent)");
 cmp_ok(stat_of()->{active}, '==', 1, 'and is not blamed for it');
@@ -396,7 +248,7 @@ is_deeply([@$r{qw(done bytes order)}], [1, 2000000, 0],
     'a slow consumer gets all of a stream, in order');
 fails('a stream nobody consumes', qr/not consumed/, 200, stage => 'tts',
     url => "$tls/big/30000000", slow => 5);
-cmp_ok(rss($pid) - $size, '<', 40 * ($preload ? 5 : 1), 'costs little memory');
+cmp_ok(rss($pid) - $size, '<', 40 * (preloaded() ? 5 : 1), 'costs little memory');
 $r = job(url => "$tls/silent", count => 5, first => 300);
 is($r->{failed}, 5, 'and a silent one has its time');
 
@@ -481,7 +333,7 @@ sub worker_goes {
         or diag($after // 'not at all');
     note(sprintf '%s: %.2fs', $name, $after // -1);
     if ($signal ne 'HUP') {
-        waitpid $nginx, 0;
+        waitpid nginx_pid(), 0;
         start_nginx();
     }
 }
@@ -522,40 +374,11 @@ worker_goes('quit with nobody left', 'QUIT', 2, undef, url => '/mid',
 worker_goes('reload with nobody left', 'HUP', 2, undef, url => '/mid',
     lone => 1);
 
-sub alerts {
-    open my $f, '<', "$dir/error.log" or die;
-    return join '', grep {
-        /\[(alert|crit|emerg)\]/ || (/\[error\]/ && !/in flight, refused/)
-    } <$f>;
-}
-
 unlike(alerts(), qr/thread has not left|curl|signal 11/, 'nor any of ours');
 
-stop($nginx, 'QUIT');
+stop(nginx_pid(), 'QUIT');
 stop($provider, 'TERM');
 
-# What nginx leaves behind when it exits hangs together in its pools, so each
-# piece of it is an indirect leak; jobs and messages are in no pool.
-
-sub ours {
-    my $report = shift;
-    return $report if $report !~ /LeakSanitizer/;
-    return join "\n\n", grep { /^Direct leak/m } split /\n\n/, $report;
-}
-
-my @reports;
-for my $file (glob "$dir/sanitizer*") {
-    open my $f, '<', $file or die;
-    local $/;
-    my $report = ours(scalar <$f>);
-    push @reports, $report if $report ne '';
-}
-is(join("\n", @reports), '', 'no report of a sanitizer');
+is(sanitizer_reports(), '', 'no report of a sanitizer');
 
 done_testing();
-
-END {
-    for my $pid (grep { $_ } $provider, $nginx) {
-        kill 'TERM', $pid;
-    }
-}

@@ -37,11 +37,12 @@
  *   masked      a frame that is masked
  *   close/CODE  closes with that code as soon as there is audio
  *   deaf        answers pings, reads audio, says nothing
- *   dead        takes nothing from the connection any more
+ *   dead        takes nothing from the connection any more, not even its end
  *
  * The key "sk-good" is not asked for, but a request that brings a key which is
  * neither that nor empty is answered with 401 and the key in the message, as
- * some providers do.  GET /counts tells what was asked; /reset forgets it.
+ * some providers do.  GET /counts tells what was asked, and how many WebSockets are
+ * open; /reset forgets it.
  */
 
 const http = require('http');
@@ -60,7 +61,9 @@ const HUGE = 100 * 1024 * 1024;
 const TEXT = 'All is well.';
 const GOOD_KEY = 'sk-good';
 
-let counts = { requests: {}, aborted: 0, sent: 0, audio: 0, open: 0 };
+const none = () => ({ requests: {}, aborted: 0, sent: 0, audio: 0 });
+let counts = none();
+let open = 0;
 
 /* ---- good answers, in pieces */
 
@@ -219,9 +222,9 @@ function answer(req, res, fault, stage) {
 function handle(req, res) {
     const parts = req.url.split('?')[0].split('/').slice(1);
     if (parts[0] === 'counts' || parts[0] === 'reset') {
-        json(res, 200, counts);
+        json(res, 200, { ...counts, open });
         if (parts[0] === 'reset') {
-            counts = { requests: {}, aborted: 0, sent: 0, audio: 0, open: 0 };
+            counts = none();
         }
         return;
     }
@@ -348,7 +351,6 @@ function raw(req, socket, fault) {
         socket.write(`${head}Sec-WebSocket-Accept: AAAA${accept.slice(4)}\r\n\r\n`);
     } else {
         socket.write(`${head}Sec-WebSocket-Accept: ${accept}\r\n\r\n`);
-        socket.resume();
         wire[fault](socket);
     }
 }
@@ -356,9 +358,15 @@ function raw(req, socket, fault) {
 function upgrade(req, socket, head) {
     const [fault, arg] = req.url.split('?')[0].split('/').slice(1);
     counts.requests[fault] = (counts.requests[fault] || 0) + 1;
-    counts.open++;
-    socket.on('close', () => counts.open--);
+    if (fault !== 'dead') {
+        open++;
+        socket.on('close', () => open--);
+    }
     socket.on('error', () => {});
+    if (!sockets[fault]) {
+        socket.on('end', () => socket.end());
+        socket.resume();
+    }
     if (fault === 'silent') {
         return;
     }

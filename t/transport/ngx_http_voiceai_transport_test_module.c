@@ -14,7 +14,16 @@
  *   resume  resumes inside the handler what it leaves, every second time
  *   chain   jobs to start one after the other, each in the end of the last
  *   size    bytes of the utterance, or of the text
+ *   kind    of the provider, openai by default; of a stream:
+ *   audio   milliseconds of audio to be given, in frames of 20 ms
+ *   pace    ms between frames; 0: as fast as they are taken
+ *   turns   so many times that audio, and finalize after each
+ *   stay    ms until a stream is cancelled
+ *   key, proxy, ca, cert, cert_key, tls, format   of the provider
+ *   warm    opens connections ahead, and starts nothing
  *   lone    without a timer that would keep a leaving worker
+ *
+ * "fault" is that of the last failure, "why" what its reader found.
  *
  * transport_stat answers with the counters.
  */
@@ -40,6 +49,9 @@ typedef struct {
     ngx_http_voiceai_job_t       *job;
     ngx_uint_t                    results;
     ngx_uint_t                    credit;
+    ngx_uint_t                    given;     /* ms of this turn */
+    ngx_uint_t                    turns;     /* to come */
+    ngx_uint_t                    waits;     /* for FLUSHED */
 } ngx_http_jobs_slot_t;
 
 
@@ -51,6 +63,14 @@ struct ngx_http_jobs_ctx_s {
     ngx_event_t                   cancel_timer;
     ngx_event_t                   keep;
     ngx_event_t                   over;
+    ngx_event_t                   mic;
+    ngx_event_t                   stay_timer;
+
+    ngx_uint_t                    audio;
+    ngx_uint_t                    turns;
+    ngx_msec_t                    pace;
+    ngx_msec_t                    stay;
+    ngx_uint_t                    warm;
 
     va_ai_stage_t                 stage;
     ngx_str_t                     cancel;
@@ -70,6 +90,12 @@ struct ngx_http_jobs_ctx_s {
     ngx_uint_t                    refused;
     ngx_uint_t                    texts;
     ngx_uint_t                    audios;
+    ngx_uint_t                    partials;
+    ngx_uint_t                    ends;      /* of speech */
+    ngx_uint_t                    flushed;
+    ngx_uint_t                    busy;      /* audio that was not taken */
+    ngx_uint_t                    fault;     /* of the last */
+    ngx_uint_t                    why;
     ngx_uint_t                    order;     /* audio which was not in order */
     ngx_uint_t                    late;      /* calls after the end */
     ngx_uint_t                    status;
@@ -102,6 +128,8 @@ static void ngx_http_jobs_cancel_all(ngx_http_jobs_ctx_t *ctx);
 static void ngx_http_jobs_slow_handler(ngx_event_t *ev);
 static void ngx_http_jobs_cancel_handler(ngx_event_t *ev);
 static void ngx_http_jobs_keep_handler(ngx_event_t *ev);
+static void ngx_http_jobs_mic_handler(ngx_event_t *ev);
+static ngx_uint_t ngx_http_jobs_speak(ngx_http_jobs_slot_t *slot);
 static void ngx_http_jobs_over_handler(ngx_event_t *ev);
 static void ngx_http_jobs_send(ngx_http_jobs_ctx_t *ctx, u_char *data,
     size_t len, ngx_uint_t last);
@@ -197,6 +225,16 @@ ngx_http_jobs_handler(ngx_http_request_t *r)
     r->main->count++;
     r->read_event_handler = ngx_http_jobs_reading;
 
+    if (ctx->warm) {
+        for (i = 0; i < ctx->warm; i++) {
+            ngx_http_voiceai_transport_warm(ctx->pool, &ctx->provider,
+                                            ctx->stage, r->connection->log);
+        }
+
+        ngx_post_event(&ctx->over, &ngx_posted_events);
+        return NGX_DONE;
+    }
+
     ctx->live = ctx->count;
 
     for (i = 0; i < ctx->count; i++) {
@@ -218,6 +256,14 @@ ngx_http_jobs_handler(ngx_http_request_t *r)
 
     if (!ctx->lone) {
         ngx_add_timer(&ctx->keep, 1000);
+    }
+
+    if (ctx->audio || ctx->turns) {
+        ngx_http_jobs_mic_handler(&ctx->mic);
+    }
+
+    if (ctx->stay) {
+        ngx_add_timer(&ctx->stay_timer, ctx->stay);
     }
 
     return NGX_DONE;
@@ -249,9 +295,27 @@ ngx_http_jobs_args(ngx_http_request_t *r, ngx_http_jobs_ctx_t *ctx)
         ngx_str_set(&ctx->provider.key, "AC0:very-secret");
     }
 
+    if (ngx_http_jobs_str(r, "kind").len) {
+        ctx->provider.kind = ngx_http_jobs_str(r, "kind");
+    }
+
+    if (ngx_http_jobs_str(r, "key").len) {
+        ctx->provider.key = ngx_http_jobs_str(r, "key");
+    }
+
     ngx_str_set(&ctx->provider.model, "m");
     ngx_str_set(&ctx->provider.voice, "v");
     ngx_str_set(&ctx->provider.format, "ulaw");
+
+    if (ngx_http_jobs_str(r, "format").len) {
+        ctx->provider.format = ngx_http_jobs_str(r, "format");
+    }
+
+    ctx->provider.proxy = ngx_http_jobs_str(r, "proxy");
+    ctx->provider.ca = ngx_http_jobs_str(r, "ca");
+    ctx->provider.cert = ngx_http_jobs_str(r, "cert");
+    ctx->provider.cert_key = ngx_http_jobs_str(r, "cert_key");
+    ctx->provider.tls = ngx_http_jobs_num(r, "tls", 0);
     ctx->provider.url = ngx_http_jobs_str(r, "url");
     ctx->provider.socket = ngx_http_jobs_str(r, "socket");
     ctx->provider.connect_timeout = ngx_http_jobs_num(r, "connect", 3000);
@@ -270,6 +334,19 @@ ngx_http_jobs_args(ngx_http_request_t *r, ngx_http_jobs_ctx_t *ctx)
     ctx->lone = ngx_http_jobs_num(r, "lone", 0);
     ctx->every = ngx_http_jobs_num(r, "slow", 0);
     ctx->size = ngx_http_jobs_num(r, "size", 100);
+
+    ctx->audio = ngx_http_jobs_num(r, "audio", 0);
+    ctx->pace = ngx_http_jobs_num(r, "pace", 20);
+    ctx->turns = ngx_http_jobs_num(r, "turns", 0);
+    ctx->stay = ngx_http_jobs_num(r, "stay", 0);
+    ctx->warm = ngx_http_jobs_num(r, "warm", 0);
+
+    ctx->mic.handler = ngx_http_jobs_mic_handler;
+    ctx->mic.data = r->connection;
+    ctx->mic.log = r->connection->log;
+    ctx->stay_timer.handler = ngx_http_jobs_cancel_handler;
+    ctx->stay_timer.data = r->connection;
+    ctx->stay_timer.log = r->connection->log;
 
     ctx->slow.handler = ngx_http_jobs_slow_handler;
     ctx->cancel_timer.handler = ngx_http_jobs_cancel_handler;
@@ -371,6 +448,9 @@ ngx_http_jobs_start(ngx_http_jobs_slot_t *slot)
     input.call_sid = VA_STR("CA0");
 
     slot->results = 0;
+    slot->given = 0;
+    slot->waits = 0;
+    slot->turns = ctx->turns;
     slot->job = ngx_http_voiceai_job_start(ctx->pool, &ctx->provider, &input,
                                            ngx_http_jobs_result, slot,
                                            ctx->request->connection->log);
@@ -425,6 +505,30 @@ ngx_http_jobs_result(void *data, ngx_http_voiceai_job_t *job,
         return NGX_AGAIN;
     }
 
+    switch (result->type) {
+
+    case NGX_HTTP_VOICEAI_RESULT_PARTIAL:
+        ctx->partials++;
+        return NGX_OK;
+
+    case NGX_HTTP_VOICEAI_RESULT_SPEECH_END:
+        ctx->ends++;
+        return NGX_OK;
+
+    case NGX_HTTP_VOICEAI_RESULT_FLUSHED:
+        ctx->flushed++;
+        slot->waits = 0;
+
+        if (slot->turns == 0) {
+            ngx_http_jobs_cancel(slot);
+        }
+
+        return NGX_OK;
+
+    default:
+        break;
+    }
+
     if (ctx->every) {
         if (slot->credit == 0) {
             return NGX_AGAIN;
@@ -455,6 +559,8 @@ ngx_http_jobs_ended(ngx_http_jobs_slot_t *slot,
         ngx_http_voiceai_job_resume(job);
     }
 
+    ctx->fault = result->fault;
+    ctx->why = result->why;
     ctx->status = result->status;
     ctx->retry_after = result->retry_after;
     ctx->first = ngx_max(ctx->first, result->first);
@@ -608,9 +714,74 @@ ngx_http_jobs_keep_handler(ngx_event_t *ev)
 
 
 static void
+ngx_http_jobs_mic_handler(ngx_event_t *ev)
+{
+    ngx_uint_t            i, more;
+    ngx_http_jobs_ctx_t  *ctx;
+
+    ctx = ngx_http_jobs_event_ctx(ev);
+    more = 0;
+
+    for (i = 0; i < ctx->count; i++) {
+        if (ctx->slots[i].job) {
+            more += ngx_http_jobs_speak(&ctx->slots[i]);
+        }
+    }
+
+    if (more) {
+        ngx_add_timer(ev, ctx->pace ? ctx->pace : 1);
+    }
+}
+
+
+/* Gives the next frame, or at the end of a turn the wish for its text. */
+
+static ngx_uint_t
+ngx_http_jobs_speak(ngx_http_jobs_slot_t *slot)
+{
+    u_char                frame[160];
+    ngx_int_t             rc;
+    ngx_http_jobs_ctx_t  *ctx;
+
+    ctx = slot->ctx;
+    rc = NGX_OK;
+
+    if (slot->waits) {
+        return 1;
+    }
+
+    ngx_memset(frame, 0xff, sizeof(frame));
+
+    while (slot->given < ctx->audio) {
+        rc = ngx_http_voiceai_job_audio(slot->job, frame, sizeof(frame));
+
+        if (rc != NGX_OK) {
+            ctx->busy++;
+            return rc == NGX_BUSY;
+        }
+
+        slot->given += 20;
+
+        if (ctx->pace) {
+            return 1;
+        }
+    }
+
+    if (slot->turns) {
+        rc = ngx_http_voiceai_job_finalize(slot->job);
+        slot->turns--;
+        slot->waits = 1;
+        slot->given = 0;
+    }
+
+    return rc == NGX_OK && slot->turns;
+}
+
+
+static void
 ngx_http_jobs_over_handler(ngx_event_t *ev)
 {
-    u_char                buf[1024], *p;
+    u_char                buf[2048], *p;
     ngx_connection_t     *c;
     ngx_http_request_t   *r;
     ngx_http_jobs_ctx_t  *ctx;
@@ -628,11 +799,14 @@ ngx_http_jobs_over_handler(ngx_event_t *ev)
                      "\"refused\":%ui,\"texts\":%ui,\"audios\":%ui,"
                      "\"bytes\":%uz,\"order\":%ui,\"late\":%ui,"
                      "\"status\":%ui,\"retry_after\":%i,\"first\":%M,"
-                     "\"total\":%M,\"text\":\"",
+                     "\"total\":%M,\"partials\":%ui,\"ends\":%ui,"
+                     "\"flushed\":%ui,\"busy\":%ui,\"fault\":%ui,"
+                     "\"why\":%ui,\"text\":\"",
                      ctx->done, ctx->failed, ctx->cancelled, ctx->refused,
                      ctx->texts, ctx->audios, ctx->bytes, ctx->order,
                      ctx->late, ctx->status, ctx->retry_after, ctx->first,
-                     ctx->total);
+                     ctx->total, ctx->partials, ctx->ends, ctx->flushed,
+                     ctx->busy, ctx->fault, ctx->why);
 
     p = (u_char *) ngx_escape_json(p, ctx->text, ctx->text_last - ctx->text);
     p = ngx_slprintf(p, buf + sizeof(buf), "\"}\n");
@@ -714,6 +888,14 @@ ngx_http_jobs_cleanup(void *data)
 
     if (ctx->keep.timer_set) {
         ngx_del_timer(&ctx->keep);
+    }
+
+    if (ctx->mic.timer_set) {
+        ngx_del_timer(&ctx->mic);
+    }
+
+    if (ctx->stay_timer.timer_set) {
+        ngx_del_timer(&ctx->stay_timer);
     }
 
     if (ctx->over.posted) {
