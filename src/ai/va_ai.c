@@ -6,12 +6,14 @@
 #include "va_ai_provider.h"
 #include "va_ai_rest.h"
 #include "va_ai_voice.h"
+#include "va_anthropic.h"
 #include "va_assemblyai.h"
 #include "va_cartesia.h"
 #include "va_deepgram.h"
 #include "va_elevenlabs.h"
 #include "va_melotts.h"
 #include "va_openai.h"
+#include "va_webhook.h"
 
 #define HEADER_MAX 8192
 
@@ -34,6 +36,10 @@ static const va_ai_provider_t providers[] = {
     {"cartesia", VA_AI_TTS, "https://api.cartesia.ai", va_cartesia_request,
      &va_ai_voice_ulaw_reader, NULL},
     {"melotts", VA_AI_TTS, NULL, va_melotts_request, &va_melotts_reader, NULL},
+    {"anthropic", VA_AI_LLM, "https://api.anthropic.com/v1",
+     va_anthropic_request, &va_anthropic_reader, NULL},
+    {"webhook", VA_AI_LLM, NULL, va_webhook_request, &va_webhook_reader, NULL},
+    {"tool", VA_AI_REST, NULL, va_tool_request, &va_tool_reader, NULL},
     {"rest", VA_AI_REST, NULL, va_ai_rest_request, &va_ai_rest_reader, NULL},
 };
 

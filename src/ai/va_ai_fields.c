@@ -28,16 +28,30 @@ va_str_t va_ai_language(va_str_t tag, char lower[VA_AI_LANGUAGE])
     return (va_str_t){lower, n >= 2 ? n : 0};
 }
 
+static bool is_url(va_str_t url)
+{
+    size_t i;
+
+    for (i = 0; i < url.len; i++) {
+        if ((unsigned char)url.data[i] <= ' ' || url.data[i] == 0x7f) {
+            return false;
+        }
+    }
+    return url.len != 0;
+}
+
+va_rc_t va_ai_use_url(va_ai_request_t *req, const va_ai_conf_t *conf)
+{
+    return is_url(conf->url) ? va_buf_str(&req->url, conf->url) : VA_INVALID;
+}
+
 va_rc_t va_ai_begin(va_ai_request_t *req, const va_ai_conf_t *conf,
                     const char *path)
 {
     va_str_t base = conf->url;
-    size_t i;
 
-    for (i = 0; i < base.len; i++) {
-        if ((unsigned char)base.data[i] <= ' ' || base.data[i] == 0x7f) {
-            return VA_INVALID;
-        }
+    if (!is_url(base)) {
+        return VA_INVALID;
     }
     while (base.len != 0 && base.data[base.len - 1] == '/') {
         base.len--;
@@ -59,7 +73,8 @@ va_rc_t va_ai_json_headers(va_ai_request_t *req, const char *accept)
                : rc;
 }
 
-static const va_ai_param_t *find(const va_ai_conf_t *conf, const char *name)
+static const va_ai_param_t *find_param(const va_ai_conf_t *conf,
+                                       const char *name)
 {
     size_t i;
 
@@ -73,12 +88,12 @@ static const va_ai_param_t *find(const va_ai_conf_t *conf, const char *name)
 
 bool va_ai_has_param(const va_ai_conf_t *conf, const char *name)
 {
-    return find(conf, name) != NULL;
+    return find_param(conf, name) != NULL;
 }
 
 va_str_t va_ai_param(const va_ai_conf_t *conf, const char *name)
 {
-    const va_ai_param_t *p = find(conf, name);
+    const va_ai_param_t *p = find_param(conf, name);
 
     return p != NULL ? p->value : (va_str_t){NULL, 0};
 }

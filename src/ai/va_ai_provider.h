@@ -78,6 +78,9 @@ va_str_t va_ai_language(va_str_t tag, char lower[VA_AI_LANGUAGE]);
 va_rc_t va_ai_begin(va_ai_request_t *req, const va_ai_conf_t *conf,
                     const char *path);
 
+/* The same, but the URL of the configuration is used as it is. */
+va_rc_t va_ai_use_url(va_ai_request_t *req, const va_ai_conf_t *conf);
+
 /* Adds the headers of a request with a JSON body; accept may be NULL. */
 va_rc_t va_ai_json_headers(va_ai_request_t *req, const char *accept);
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "../wire/va_base64.h"
+#include "va_webhook.h"
 
 #define KEY_MAX 4096
 
@@ -112,6 +113,15 @@ static va_rc_t rest_finish(void *self)
     }
     return va_ai_emit(t->r, VA_AI_TEXT, va_buf_view(&t->body), -1);
 }
+
+const va_ai_reader_ops_t va_tool_reader = {
+    .body_max = VA_AI_REST_MAX,
+    .create = rest_create,
+    .destroy = rest_destroy,
+    .head = rest_head,
+    .feed = rest_feed,
+    .finish = rest_finish,
+};
 
 const va_ai_reader_ops_t va_ai_rest_reader = {
     .body_max = VA_AI_REST_MAX,

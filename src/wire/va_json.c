@@ -301,3 +301,42 @@ va_rc_t va_json_quote(va_buf_t *b, va_str_t s)
     va_buf_str(b, plain);
     return va_buf_append(b, "\"", 1);
 }
+
+static void va_json_write_members(va_buf_t *b, yajl_val v)
+{
+    size_t i;
+
+    va_buf_puts(b, "{");
+    for (i = 0; i < v->u.object.len; i++) {
+        va_buf_puts(b, i != 0 ? "," : "");
+        va_json_quote(b, va_str(v->u.object.keys[i]));
+        va_buf_puts(b, ":");
+        va_json_write(b, v->u.object.values[i]);
+    }
+    va_buf_puts(b, "}");
+}
+
+va_rc_t va_json_write(va_buf_t *b, va_json_t *v)
+{
+    size_t i;
+
+    if (YAJL_IS_OBJECT(v)) {
+        va_json_write_members(b, v);
+    } else if (YAJL_IS_ARRAY(v)) {
+        va_buf_puts(b, "[");
+        for (i = 0; i < v->u.array.len; i++) {
+            va_buf_puts(b, i != 0 ? "," : "");
+            va_json_write(b, v->u.array.values[i]);
+        }
+        va_buf_puts(b, "]");
+    } else if (YAJL_IS_STRING(v)) {
+        va_json_quote(b, va_str(v->u.string));
+    } else if (YAJL_IS_NUMBER(v)) {
+        va_buf_puts(b, v->u.number.r);
+    } else {
+        va_buf_puts(b, YAJL_IS_TRUE(v)    ? "true"
+                       : YAJL_IS_FALSE(v) ? "false"
+                                          : "null");
+    }
+    return b->rc;
+}

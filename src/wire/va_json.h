@@ -59,6 +59,12 @@ va_json_t *va_json_item(va_json_t *v, size_t i, va_str_t *name);
  */
 va_rc_t va_json_quote(va_buf_t *b, va_str_t s);
 
+/*
+ * Appends a tree as text, numbers as they were written.  NULL is "null".
+ * Returns b->rc.
+ */
+va_rc_t va_json_write(va_buf_t *b, va_json_t *v);
+
 VA_END_DECLS
 
 #endif

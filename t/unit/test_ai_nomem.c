@@ -16,6 +16,7 @@ static void *scarce_realloc(void *p, size_t size);
 #include "ai/va_ai_calls.c"
 #include "ai/va_ai_fields.c"
 #include "ai/va_ai_reader.c"
+#include "ai/va_ai_reply.c"
 #include "ai/va_openai.c"
 #include "ai/va_openai_chat.c"
 #include "ai/va_openai_chat_reader.c"
