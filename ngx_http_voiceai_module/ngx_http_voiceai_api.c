@@ -7,6 +7,7 @@
 #include "ngx_http_voiceai_api.h"
 #include "ngx_http_voiceai_bus.h"
 #include "ngx_http_voiceai_rest.h"
+#include "ngx_http_voiceai_web.h"
 
 #include "../src/twilio/va_address.h"
 #include "../src/twilio/va_signature.h"
@@ -50,8 +51,9 @@ static ngx_str_t  ngx_http_voiceai_api_type = ngx_string("application/json");
 ngx_int_t
 ngx_http_voiceai_api_allowed(ngx_http_request_t *r)
 {
-    ngx_str_t                    *value;
     va_str_t                      key;
+    ngx_int_t                     rc;
+    ngx_str_t                    *value;
     ngx_http_voiceai_loc_conf_t  *vlcf;
 
     vlcf = ngx_http_get_module_loc_conf(r, ngx_http_voiceai_module);
@@ -62,7 +64,7 @@ ngx_http_voiceai_api_allowed(ngx_http_request_t *r)
     }
 
     if (vlcf->api_open) {
-        return NGX_OK;
+        return ngx_http_voiceai_same_site(r);
     }
 
     value = ngx_http_voiceai_header(r, "Authorization");
@@ -76,6 +78,11 @@ ngx_http_voiceai_api_allowed(ngx_http_request_t *r)
         if (va_secret_eq(key, ngx_http_voiceai_view(&vlcf->api_key))) {
             return NGX_OK;
         }
+    }
+
+    rc = ngx_http_voiceai_cookie(r);
+    if (rc != NGX_DECLINED) {
+        return rc;
     }
 
     if (ngx_http_voiceai_add_header(r, "WWW-Authenticate", "Bearer")

@@ -21,6 +21,18 @@
                     sizeof(NGX_HTTP_VOICEAI_PENDING) - 1)                     \
         == 0)
 
+/* before the random name of a call of the browser phone */
+#define NGX_HTTP_VOICEAI_BROWSER  "BP"
+
+#define ngx_http_voiceai_browser(rec)                                         \
+    ((rec)->sid_len > sizeof(NGX_HTTP_VOICEAI_BROWSER) - 1                    \
+     && ngx_strncmp((rec)->sid, NGX_HTTP_VOICEAI_BROWSER,                     \
+                    sizeof(NGX_HTTP_VOICEAI_BROWSER) - 1)                     \
+        == 0)
+
+/* what the browser phone speaks on the media socket */
+#define NGX_HTTP_VOICEAI_PROTOCOL  "voiceai-phone"
+
 
 VA_BEGIN_DECLS
 

@@ -11,6 +11,7 @@
 
 #include "ngx_http_voiceai_call.h"
 #include "ngx_http_voiceai_bus.h"
+#include "ngx_http_voiceai_web.h"
 
 #include "../src/wire/va_base64.h"
 
@@ -144,6 +145,10 @@ ngx_http_voiceai_call_start(ngx_http_voiceai_call_t *call)
                            "stream-started");
 
     ngx_http_voiceai_count(NGX_HTTP_VOICEAI_COUNT_STREAMS, 1);
+    if (call->ctx->record.connects <= 1) {
+        ngx_http_voiceai_history(call->conf->zone,
+                                 NGX_HTTP_VOICEAI_HISTORY_CALL, 1);
+    }
 
     va_call_start(call->core, ngx_current_msec);
     ngx_http_voiceai_call_after(call);
@@ -199,6 +204,8 @@ ngx_http_voiceai_call_save(ngx_http_voiceai_call_t *call)
 
         ngx_http_voiceai_record_turn(rec, &saved);
     }
+
+    ngx_http_voiceai_call_count(call, stat);
 
     rec->turns = call->turns + stat->user_turns;
     rec->interruptions = call->interruptions + stat->interruptions;
@@ -561,6 +568,7 @@ ngx_http_voiceai_call_act(void *ctx, const va_action_t *act)
         break;
 
     case VA_ACT_TRANSCRIBE:
+        ngx_http_voiceai_call_tell(call, act);
         ngx_http_voiceai_work_start(call, NGX_HTTP_VOICEAI_STT, act);
         break;
 
@@ -575,6 +583,7 @@ ngx_http_voiceai_call_act(void *ctx, const va_action_t *act)
         break;
 
     case VA_ACT_SPEAK:
+        ngx_http_voiceai_call_tell(call, act);
         ngx_http_voiceai_work_start(call, NGX_HTTP_VOICEAI_TTS, act);
         break;
 
@@ -600,6 +609,7 @@ ngx_http_voiceai_call_act(void *ctx, const va_action_t *act)
         call->changed = 1;
         ngx_http_voiceai_count(NGX_HTTP_VOICEAI_COUNT_HEARD,
                                act->text.len != 0);
+        ngx_http_voiceai_call_tell(call, act);
         ngx_log_error(NGX_LOG_INFO, call->request->connection->log, 0,
                       "voiceai: call %*s caller spoke, %uz characters "
                       "understood", (size_t) rec->sid_len, rec->sid,
@@ -607,6 +617,7 @@ ngx_http_voiceai_call_act(void *ctx, const va_action_t *act)
         break;
 
     case VA_ACT_SPOKE:
+        ngx_http_voiceai_call_tell(call, act);
         ngx_http_voiceai_call_spoke(call, act);
         break;
 
@@ -622,10 +633,6 @@ ngx_http_voiceai_call_act(void *ctx, const va_action_t *act)
         break;
     }
 }
-
-
-#define ngx_http_voiceai_since(from, to)                                      \
-    ((from) && (to) >= (from) ? (ngx_msec_t) ((to) - (from)) : 0)
 
 
 /* Counts where the time before an answer went. */
@@ -679,6 +686,9 @@ ngx_http_voiceai_call_spoke(ngx_http_voiceai_call_t *call,
     ngx_http_voiceai_call_times(t);
 
     call->ctx->latency = ngx_http_voiceai_since(t->speech_end, t->first_sent);
+
+    ngx_http_voiceai_history(call->conf->zone, NGX_HTTP_VOICEAI_HISTORY_TURN,
+                             call->ctx->latency);
 
     ngx_log_error(NGX_LOG_INFO, call->request->connection->log, 0,
                   "voiceai: call %*s assistant spoke, %uz characters%s, "

@@ -74,7 +74,18 @@ struct ngx_http_voiceai_call_s {
 };
 
 
+/* Milliseconds between two points of va_turn_times_t, 0 if one is not there. */
+#define ngx_http_voiceai_since(from, to)                                      \
+    ((from) && (to) >= (from) ? (ngx_msec_t) ((to) - (from)) : 0)
+
+
 VA_BEGIN_DECLS
+
+/* ngx_http_voiceai_tell.c: events for an action, and counts for the plots */
+void ngx_http_voiceai_call_tell(ngx_http_voiceai_call_t *call,
+    const va_action_t *act);
+void ngx_http_voiceai_call_count(ngx_http_voiceai_call_t *call,
+    const va_call_stat_t *stat);
 
 /* ngx_http_voiceai_call.c */
 void ngx_http_voiceai_call_after(ngx_http_voiceai_call_t *call);

@@ -5,6 +5,7 @@
 
 
 #include "ngx_http_voiceai_module.h"
+#include "ngx_http_voiceai_web.h"
 
 #include "../src/twilio/va_rest.h"
 
@@ -88,6 +89,8 @@ ngx_command_t  ngx_http_voiceai_commands[] = {
     ngx_http_voiceai_place("calls", ngx_http_voiceai_calls_handler),
     ngx_http_voiceai_place("events", ngx_http_voiceai_events_handler),
     ngx_http_voiceai_place("metrics", ngx_http_voiceai_metrics_handler),
+    ngx_http_voiceai_place("phone", ngx_http_voiceai_phone_handler),
+    ngx_http_voiceai_place("dashboard", ngx_http_voiceai_dashboard_handler),
 
     ngx_http_voiceai_loc("public_url", NGX_CONF_TAKE1,
                          ngx_http_voiceai_public_url, public_url, NULL),
@@ -238,6 +241,17 @@ ngx_http_voiceai_handler(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     } else if (clcf->handler == ngx_http_voiceai_speech_handler) {
         uri = &vscf->speech_uri;
 
+    } else if (clcf->handler == ngx_http_voiceai_phone_handler
+               || clcf->handler == ngx_http_voiceai_dashboard_handler)
+    {
+        /* a page is made of files below it, so the place has more names */
+
+        if (clcf->exact_match) {
+            return "cannot stand in an exact location";
+        }
+
+        uri = NULL;
+
     } else {
         return NGX_CONF_OK;
     }
@@ -252,6 +266,10 @@ ngx_http_voiceai_handler(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     if (clcf->named) {
         return "cannot stand in a named location";
+    }
+
+    if (uri == NULL) {
+        return NGX_CONF_OK;
     }
 
     if (uri->len) {

@@ -47,6 +47,15 @@ void
 ngx_http_voiceai_event(ngx_shm_zone_t *zone, ngx_http_voiceai_record_t *rec,
     const char *name)
 {
+    ngx_http_voiceai_event_text(zone, rec, name, va_str(NULL), NULL);
+}
+
+
+void
+ngx_http_voiceai_event_text(ngx_shm_zone_t *zone,
+    ngx_http_voiceai_record_t *rec, const char *name, va_str_t text,
+    const char *more)
+{
     va_buf_t    b;
     va_turn_t   turn;
     ngx_time_t *now;
@@ -63,14 +72,23 @@ ngx_http_voiceai_event(ngx_shm_zone_t *zone, ngx_http_voiceai_record_t *rec,
     ngx_http_voiceai_api_call(&b, rec);
     va_buf_puts(&b, "}");
 
-    /* the turn that was said last */
+    /* the turn that was said last, unless there is something newer */
 
-    if (va_turns_last(rec->history, rec->history_len, &turn)) {
+    if (text.data) {
+        va_buf_puts(&b, ",\"text\":");
+        va_json_quote(&b, va_utf8_cut(text, NGX_HTTP_VOICEAI_EVENTS_TEXT));
+
+    } else if (va_turns_last(rec->history, rec->history_len, &turn)) {
 
         turn.text = va_utf8_cut(turn.text, NGX_HTTP_VOICEAI_EVENTS_TEXT);
 
         va_buf_puts(&b, ",\"last\":");
         ngx_http_voiceai_api_turn(&b, &turn);
+    }
+
+    if (more) {
+        va_buf_puts(&b, ",");
+        va_buf_puts(&b, more);
     }
 
     va_buf_puts(&b, "}");

@@ -8,6 +8,7 @@
 
 
 #include "ngx_http_voiceai_socket.h"
+#include "ngx_http_voiceai_web.h"
 
 #include "../src/wire/va_ws.h"
 
@@ -48,14 +49,16 @@ static u_char  ngx_http_voiceai_recv[NGX_HTTP_VOICEAI_RECV];
 ngx_int_t
 ngx_http_voiceai_media_handler(ngx_http_request_t *r)
 {
-    ngx_int_t  rc;
-    ngx_str_t  key;
+    ngx_int_t                rc;
+    ngx_str_t                key;
+    ngx_http_voiceai_ctx_t  *ctx;
 
     if (r != r->main) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (ngx_http_voiceai_get_ctx(r) == NULL) {
+    ctx = ngx_http_voiceai_get_ctx(r);
+    if (ctx == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -66,7 +69,12 @@ ngx_http_voiceai_media_handler(ngx_http_request_t *r)
         return ngx_http_voiceai_answer(r, rc);
     }
 
-    rc = ngx_http_voiceai_signed(r, NULL, va_str(NULL), 1);
+    if (ngx_http_voiceai_phone_ticket(r) == NGX_OK) {
+        ctx->browser = 1;
+
+    } else {
+        rc = ngx_http_voiceai_signed(r, NULL, va_str(NULL), 1);
+    }
 
     if (rc != NGX_OK) {
         return rc == NGX_DECLINED

@@ -186,11 +186,13 @@ ngx_http_voiceai_media_attach(ngx_http_voiceai_socket_t *s,
     u_short                       len;
     ngx_int_t                     rc;
     ngx_str_t                     sid;
+    ngx_uint_t                    checked;
     ngx_http_voiceai_record_t    *rec;
     ngx_http_voiceai_loc_conf_t  *vlcf;
 
     vlcf = ngx_http_get_module_loc_conf(s->request, ngx_http_voiceai_module);
     rec = &s->ctx->record;
+    checked = (vlcf->stream_token || s->ctx->browser);
 
     len = rec->params_len;
     ngx_memcpy(params, rec->params, len);
@@ -201,10 +203,10 @@ ngx_http_voiceai_media_attach(ngx_http_voiceai_socket_t *s,
     sid.len = msg->stream_sid.len;
 
     rc = ngx_http_voiceai_zone_attach(vlcf->zone, rec,
-                                      vlcf->stream_token ? token : NULL,
+                                      checked ? token : NULL,
                                       &sid);
 
-    if (rc == NGX_DECLINED && !vlcf->stream_token) {
+    if (rc == NGX_DECLINED && !checked) {
 
         ngx_http_voiceai_set(rec, account_sid, msg->account_sid.data,
                              msg->account_sid.len);

@@ -6,6 +6,7 @@
 
 
 #include "ngx_http_voiceai_bus.h"
+#include "ngx_http_voiceai_web.h"
 
 
 typedef struct {
@@ -41,6 +42,10 @@ static ngx_http_voiceai_path_t  ngx_http_voiceai_paths[] = {
     { ngx_string("/calls/"), ngx_http_voiceai_calls_handler, 1 },
     { ngx_string("/events"), ngx_http_voiceai_events_handler, 0 },
     { ngx_string("/metrics"), ngx_http_voiceai_metrics_handler, 0 },
+    { ngx_string("/phone"), ngx_http_voiceai_phone_handler, 0 },
+    { ngx_string("/phone/"), ngx_http_voiceai_phone_handler, 1 },
+    { ngx_string("/dashboard"), ngx_http_voiceai_dashboard_handler, 0 },
+    { ngx_string("/dashboard/"), ngx_http_voiceai_dashboard_handler, 1 },
     { ngx_null_string, NULL, 0 }
 };
 
@@ -85,7 +90,7 @@ ngx_module_t  ngx_http_voiceai_module = {
 static ngx_int_t
 ngx_http_voiceai_preaccess_handler(ngx_http_request_t *r)
 {
-    ngx_http_voiceai_path_t      *path;
+    ngx_http_handler_pt           handler;
     ngx_http_core_loc_conf_t     *clcf;
     ngx_http_voiceai_loc_conf_t  *vlcf;
 
@@ -101,18 +106,32 @@ ngx_http_voiceai_preaccess_handler(ngx_http_request_t *r)
         return NGX_DECLINED;
     }
 
-    for (path = ngx_http_voiceai_paths; path->uri.len; path++) {
+    handler = ngx_http_voiceai_route(&r->uri);
 
-        if ((r->uri.len == path->uri.len
-             || (path->prefix && r->uri.len > path->uri.len))
-            && ngx_memcmp(r->uri.data, path->uri.data, path->uri.len) == 0)
-        {
-            r->content_handler = path->handler;
-            break;
-        }
+    if (handler) {
+        r->content_handler = handler;
     }
 
     return NGX_DECLINED;
+}
+
+
+ngx_http_handler_pt
+ngx_http_voiceai_route(ngx_str_t *uri)
+{
+    ngx_http_voiceai_path_t  *path;
+
+    for (path = ngx_http_voiceai_paths; path->uri.len; path++) {
+
+        if ((uri->len == path->uri.len
+             || (path->prefix && uri->len > path->uri.len))
+            && ngx_memcmp(uri->data, path->uri.data, path->uri.len) == 0)
+        {
+            return path->handler;
+        }
+    }
+
+    return NULL;
 }
 
 

@@ -174,6 +174,7 @@ typedef struct {
     const char                   *error;    /* why the request is refused */
 
     unsigned                      known:1;  /* record is filled */
+    unsigned                      browser:1;  /* a ticket came, no signature */
     unsigned                      ended:1;
 } ngx_http_voiceai_ctx_t;
 
@@ -267,6 +268,11 @@ ngx_int_t ngx_http_voiceai_events_handler(ngx_http_request_t *r);
 /* Tells whoever listens that something happened to a call. */
 void ngx_http_voiceai_event(ngx_shm_zone_t *zone,
     ngx_http_voiceai_record_t *rec, const char *name);
+
+/* The same with a text, unless its data is NULL, and more members of JSON. */
+void ngx_http_voiceai_event_text(ngx_shm_zone_t *zone,
+    ngx_http_voiceai_record_t *rec, const char *name, va_str_t text,
+    const char *more);
 
 /* ngx_http_voiceai_outbound.c */
 ngx_int_t ngx_http_voiceai_make_call_handler(ngx_http_request_t *r);

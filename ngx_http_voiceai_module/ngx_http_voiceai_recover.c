@@ -6,6 +6,7 @@
  */
 
 
+#include "ngx_http_voiceai_api.h"
 #include "ngx_http_voiceai_rest.h"
 
 
@@ -87,7 +88,7 @@ ngx_http_voiceai_recover(ngx_http_voiceai_main_conf_t *vmcf,
     while (ngx_http_voiceai_zone_next(used->zone, &rec, &at) == NGX_OK) {
 
         if (rec.state != NGX_HTTP_VOICEAI_LOST || !rec.resumed
-            || rec.recovered)
+            || rec.recovered || ngx_http_voiceai_browser(&rec))
         {
             continue;
         }

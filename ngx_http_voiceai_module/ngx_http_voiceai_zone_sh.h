@@ -12,6 +12,7 @@
 
 
 #include "ngx_http_voiceai_module.h"
+#include "ngx_http_voiceai_web.h"
 
 #include "../src/base/va_slots.h"
 
@@ -37,6 +38,7 @@ typedef struct {
 
     u_char                      secret[NGX_HTTP_VOICEAI_NAME_LEN];
     ngx_http_voiceai_worker_t   workers[NGX_HTTP_VOICEAI_WORKERS];
+    ngx_http_voiceai_web_sh_t   web;
 } ngx_http_voiceai_zone_sh_t;
 
 

@@ -43,7 +43,7 @@ shopt -s dotglob
 for entry in *; do
     case $entry in
     .ci | .clang-format | .editorconfig | .git | .gitignore | CHANGELOG.md | \
-        LICENSE | README.md | build | build.sh | config | docs | \
+        LICENSE | README.md | build | build.sh | config | config.make | docs | \
         "$module" | src | t) ;;
     *) echo "$entry does not belong at the top" ;;
     esac
@@ -65,6 +65,12 @@ grep -o '\$voiceai_\(src\|mod\)/[^ ]*\.[ch]' config | sort \
 diff "$build/config.tree" "$build/config.list" |
     sed -n 's/^</config lacks/p; s/^>/config lists too often or wrongly/p' |
     verdict "config lists every source and header once"
+
+# shellcheck disable=SC2016
+grep -o '\$voiceai_src/web/[^ ]*' config | sort |
+    diff <(find src/web -name '*.html' -o -name '*.css' -o -name '*.js' \
+        -o -name '*.svg' | sed 's|^src|$voiceai_src|' | sort) - |
+    verdict "config lists every page once"
 
 grep -rnE '#[[:space:]]*include[[:space:]]*[<"](.*/)?ngx_' src |
     verdict "src/ includes nothing of nginx"
