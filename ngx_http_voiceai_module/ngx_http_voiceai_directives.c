@@ -250,7 +250,8 @@ ngx_http_voiceai_handler(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
             return "cannot stand in an exact location";
         }
 
-        uri = NULL;
+        uri = (clcf->handler == ngx_http_voiceai_phone_handler)
+              ? &vscf->phone_uri : &vscf->dashboard_uri;
 
     } else {
         return NGX_CONF_OK;
@@ -266,10 +267,6 @@ ngx_http_voiceai_handler(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     if (clcf->named) {
         return "cannot stand in a named location";
-    }
-
-    if (uri == NULL) {
-        return NGX_CONF_OK;
     }
 
     if (uri->len) {

@@ -27,6 +27,8 @@
 #define NGX_HTTP_VOICEAI_COOKIE_TLS   "__Host-voiceai"
 
 
+static void ngx_http_voiceai_me_page(va_buf_t *b, const char *name,
+    ngx_str_t *uri, ngx_uint_t served);
 static ngx_int_t ngx_http_voiceai_login(ngx_http_request_t *r);
 static ngx_int_t ngx_http_voiceai_login_check(ngx_http_request_t *r,
     va_str_t key);
@@ -425,6 +427,27 @@ ngx_http_voiceai_logout_handler(ngx_http_request_t *r)
 }
 
 
+/* Where a page is: in its location, or at the name of "voiceai on". */
+
+static void
+ngx_http_voiceai_me_page(va_buf_t *b, const char *name, ngx_str_t *uri,
+    ngx_uint_t served)
+{
+    if (uri->len == 0 && !served) {
+        return;
+    }
+
+    va_buf_printf(b, ",\"%s\":", name);
+
+    if (uri->len) {
+        va_json_quote(b, ngx_http_voiceai_view(uri));
+
+    } else {
+        va_buf_printf(b, "\"/%s\"", name);
+    }
+}
+
+
 /* Who a page is: whether it has to ask for the key. */
 
 ngx_int_t
@@ -436,8 +459,10 @@ ngx_http_voiceai_me_handler(ngx_http_request_t *r)
     ngx_uint_t                    in;
     va_ticket_t                   ticket;
     ngx_http_voiceai_loc_conf_t  *vlcf;
+    ngx_http_voiceai_srv_conf_t  *vscf;
 
     vlcf = ngx_http_get_module_loc_conf(r, ngx_http_voiceai_module);
+    vscf = ngx_http_get_module_srv_conf(r, ngx_http_voiceai_module);
 
     rc = ngx_http_voiceai_same_site(r);
 
@@ -467,13 +492,17 @@ ngx_http_voiceai_me_handler(ngx_http_request_t *r)
         }
     }
 
-    va_buf_init(&b, 1024);
+    va_buf_init(&b, 16384);
     va_buf_printf(&b, "{\"access\":\"%s\",\"allowed\":%s,\"logout\":%s,"
-                  "\"version\":\"%s\"}\n",
+                  "\"version\":\"%s\"",
                   vlcf->api_key.len == 0 ? "none"
                   : vlcf->api_open ? "open" : "key",
                   (in || vlcf->api_open) ? "true" : "false",
                   in ? "true" : "false", VA_VERSION);
+    ngx_http_voiceai_me_page(&b, "phone", &vscf->phone_uri, vlcf->enable);
+    ngx_http_voiceai_me_page(&b, "dashboard", &vscf->dashboard_uri,
+                             vlcf->enable);
+    va_buf_puts(&b, "}\n");
 
     if (ngx_http_voiceai_add_header(r, "Cache-Control", "no-store") != NGX_OK)
     {

@@ -67,6 +67,8 @@ typedef struct {
     ngx_str_t                     outbound_uri;
     ngx_str_t                     status_uri;
     ngx_str_t                     speech_uri;
+    ngx_str_t                     phone_uri;      /* pages, if any */
+    ngx_str_t                     dashboard_uri;
 } ngx_http_voiceai_srv_conf_t;
 
 

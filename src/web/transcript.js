@@ -1,0 +1,139 @@
+// A conversation as it is spoken, from the events of a call: what was heard,
+// what is being said, and what of it was cut.
+
+import { el, foreign, ms } from "./page.js";
+import { text } from "./strings.js";
+
+export const stages = ["silence", "stt", "llm", "tts", "send"];
+
+// A latency as a bar of its stages; whole is the length of the longest.
+export function bar(latency, whole) {
+    const node = el("span", { class: "bar", "aria-hidden": "true" });
+    for (const stage of stages) {
+        const share = Math.min(1, (latency[stage] || 0) / whole);
+        if (share > 0) {
+            const piece = el("span", { class: `stage ${stage}` });
+            piece.style.width = `${share * 100}%`;
+            node.append(piece);
+        }
+    }
+    return node;
+}
+
+export function stagesInWords(latency) {
+    return stages.filter((stage) => latency[stage] > 0)
+        .map((stage) => `${text(`stage_${stage}`)} ${ms(latency[stage])}`).join(", ");
+}
+
+// What was said and not heard: heard is the beginning of said, but for blanks.
+function unheard(said, heard) {
+    const plain = (s) => s.replace(/\s+/g, " ").trim();
+    const whole = plain(said);
+    const begin = plain(heard);
+    return whole.startsWith(begin) ? whole.slice(begin.length).trim() : "";
+}
+
+export class Transcript {
+    #list;
+    #you;
+    #open = null;
+    #said = "";
+    #most;
+
+    constructor(list, you, most = 400) {
+        this.#list = list;
+        this.#you = you;
+        this.#most = most;
+    }
+
+    clear() {
+        this.#list.replaceChildren();
+        this.#open = null;
+        this.#said = "";
+    }
+
+    #add(role, ...content) {
+        const near = this.#list.scrollHeight - this.#list.scrollTop - this.#list.clientHeight < 80;
+        const item = el("li", { class: `turn ${role}` },
+            el("span", { class: "who" }, text(role === "user" ? this.#you : "assistant")),
+            el("div", { class: "words" }, ...content));
+        this.#list.append(item);
+        while (this.#list.childElementCount > this.#most) {
+            this.#list.firstElementChild.remove();
+        }
+        if (near) {
+            this.#list.scrollTop = this.#list.scrollHeight;
+        }
+        return item;
+    }
+
+    #note(item, ...content) {
+        item.append(el("span", { class: "note" }, ...content));
+    }
+
+    // The whole conversation as the server tells it, in place of what is here.
+    show(conversation) {
+        this.clear();
+        for (const turn of conversation) {
+            const item = this.#add(turn.role, foreign(turn.text || text("not_understood")));
+            if (turn.interrupted) {
+                this.#note(item, text("interrupted"));
+            }
+            if (turn.role === "user" && turn.confidence !== undefined) {
+                this.#note(item, text("sure", { percent: Math.round(turn.confidence * 100) }));
+            }
+        }
+    }
+
+    heard(event) {
+        this.#said = "";
+        this.#open = null;
+        const item = this.#add("user", event.text ? foreign(event.text) : text("not_understood"));
+        if (event.confidence !== undefined && event.text) {
+            this.#note(item, text("sure", { percent: Math.round(event.confidence * 100) }));
+        }
+    }
+
+    saying(event) {
+        this.#said = `${this.#said} ${event.text}`.trim();
+        if (this.#open) {
+            this.#open.querySelector(".words").replaceChildren(foreign(this.#said));
+            this.#list.scrollTop = this.#list.scrollHeight;
+        } else {
+            this.#open = this.#add("assistant", foreign(this.#said));
+            this.#open.classList.add("speaking");
+        }
+    }
+
+    said(event) {
+        const item = this.#open ?? this.#add("assistant", "");
+        const words = item.querySelector(".words");
+        const cut = event.interrupted ? unheard(this.#said, event.text ?? "") : "";
+        item.classList.remove("speaking");
+        words.replaceChildren(foreign(event.text ?? ""));
+        if (cut) {
+            const lost = el("del", { title: text("cut") }, foreign(cut));
+            words.append(" ", el("span", { class: "sr" }, `${text("cut")}: `), lost);
+        }
+        if (event.interrupted) {
+            this.#note(item, text("interrupted"));
+        }
+        if (event.latency?.total > 0) {
+            this.#note(item, bar(event.latency, Math.max(2000, event.latency.total)),
+                el("span", { title: stagesInWords(event.latency) },
+                    text("after", { ms: event.latency.total })));
+        }
+        this.#open = null;
+        this.#said = "";
+    }
+
+    take(event) {
+        if (event.event === "heard") {
+            this.heard(event);
+        } else if (event.event === "saying") {
+            this.saying(event);
+        } else if (event.event === "said") {
+            this.said(event);
+        }
+    }
+}
