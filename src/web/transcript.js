@@ -53,7 +53,8 @@ export class Transcript {
     }
 
     #add(role, ...content) {
-        const near = this.#list.scrollHeight - this.#list.scrollTop - this.#list.clientHeight < 80;
+        const log = this.#list.parentElement;
+        const near = log.scrollHeight - log.scrollTop - log.clientHeight < 80;
         const item = el("li", { class: `turn ${role}` },
             el("span", { class: "who" }, text(role === "user" ? this.#you : "assistant")),
             el("div", { class: "words" }, ...content));
@@ -62,7 +63,7 @@ export class Transcript {
             this.#list.firstElementChild.remove();
         }
         if (near) {
-            this.#list.scrollTop = this.#list.scrollHeight;
+            log.scrollTop = log.scrollHeight;
         }
         return item;
     }
@@ -98,7 +99,7 @@ export class Transcript {
         this.#said = `${this.#said} ${event.text}`.trim();
         if (this.#open) {
             this.#open.querySelector(".words").replaceChildren(foreign(this.#said));
-            this.#list.scrollTop = this.#list.scrollHeight;
+            this.#list.parentElement.scrollTop = this.#list.parentElement.scrollHeight;
         } else {
             this.#open = this.#add("assistant", foreign(this.#said));
             this.#open.classList.add("speaking");

@@ -165,8 +165,9 @@ async function voice(file, script, seconds) {
     fs.renameSync(`${file}.cut.wav`, file);
 }
 
-// What is said in a channel (1 or 2) of a WAV, piece by piece.
-async function recognise(file, channel) {
+// What is said in a channel (1 or 2) of a WAV, piece by piece, by a grammar of
+// voiceai-local.
+async function recognise(file, channel, grammar) {
     const mono = path.join(dir, `channel${channel}.wav`);
     execFileSync('sox', [file, '-e', 'signed', '-b', '16', '-r', '8000', mono, 'remix', String(channel)]);
     const samples = fs.readFileSync(mono).subarray(44);
@@ -194,7 +195,7 @@ async function recognise(file, channel) {
         execFileSync('sox', [mono, piece, 'trim', String(first * 0.04), String(long * 0.04)]);
         const edge = 'voiceai-test-edge';
         const body = Buffer.concat([
-            Buffer.from(`--${edge}\r\ncontent-disposition: form-data; name="model"\r\n\r\nwhisper-1\r\n` +
+            Buffer.from(`--${edge}\r\ncontent-disposition: form-data; name="model"\r\n\r\n${grammar}\r\n` +
                 `--${edge}\r\ncontent-disposition: form-data; name="file"; filename="a.wav"\r\n` +
                 'content-type: audio/wav\r\n\r\n'),
             fs.readFileSync(piece),
