@@ -25,7 +25,7 @@ test_packages=(
     libcmocka-dev clang clang-format libclang-rt-14-dev llvm cppcheck valgrind
     shellcheck asterisk-core-sounds-en-wav sox procps dpkg-dev
     debian-archive-keyring flite python3-numpy prometheus redis-server
-    sqlite3 postgresql
+    sqlite3 postgresql chromium
 )
 
 say() {

@@ -9,15 +9,57 @@
 #include "ngx_http_voiceai_bus.h"
 #include "ngx_http_voiceai_web.h"
 
+#include "../src/dialog/va_turns.h"
+
+
+/* The members of a turn that is over, as a session has them. */
+
+static void
+ngx_http_voiceai_call_times_json(char *out, size_t size,
+    const va_action_t *act)
+{
+    char                   *p, *last;
+    uint64_t                at[VA_TURN_TIMES];
+    ngx_uint_t              i, comma;
+    const va_turn_times_t  *t;
+
+    t = act->times;
+    p = out;
+    last = out + size;
+
+    at[VA_TURN_END] = t->turn_end;
+    at[VA_TURN_TRANSCRIPT] = t->transcript;
+    at[VA_TURN_FIRST_TEXT] = t->first_text;
+    at[VA_TURN_FIRST_SPEAK] = t->first_speak;
+    at[VA_TURN_FIRST_AUDIO] = t->first_audio;
+    at[VA_TURN_FIRST_SENT] = t->first_sent;
+    at[VA_TURN_FIRST_HEARD] = t->first_heard;
+
+    p += snprintf(p, last - p, "\"interrupted\":%s,\"latency_ms\":{",
+                  act->interrupted ? "true" : "false");
+    comma = 0;
+
+    for (i = 0; i < VA_TURN_TIMES; i++) {
+        if (t->speech_end && at[i] >= t->speech_end
+            && at[i] - t->speech_end < VA_TURN_NEVER)
+        {
+            p += snprintf(p, last - p, "%s\"%s\":%u", comma++ ? "," : "",
+                          va_turn_time_name((va_turn_time_t) i),
+                          (unsigned) (at[i] - t->speech_end));
+        }
+    }
+
+    (void) snprintf(p, last - p, "}");
+}
+
 
 void
 ngx_http_voiceai_call_tell(ngx_http_voiceai_call_t *call,
     const va_action_t *act)
 {
-    char                    more[256];
+    char                    more[512];
     va_str_t                text;
     const char             *name;
-    const va_turn_times_t  *t;
 
     if (!ngx_http_voiceai_bus_listened(call->conf->zone)) {
         return;
@@ -51,25 +93,7 @@ ngx_http_voiceai_call_tell(ngx_http_voiceai_call_t *call,
 
     default: /* VA_ACT_SPOKE */
         name = "said";
-        t = act->times;
-
-        (void) snprintf(more, sizeof(more), "\"interrupted\":%s,"
-                        "\"latency\":{\"silence\":%lu,\"stt\":%lu,"
-                        "\"llm\":%lu,\"tts\":%lu,\"send\":%lu,"
-                        "\"total\":%lu}",
-                        act->interrupted ? "true" : "false",
-                        (u_long) ngx_http_voiceai_since(t->speech_end,
-                                                        t->turn_end),
-                        (u_long) ngx_http_voiceai_since(t->turn_end,
-                                                        t->transcript),
-                        (u_long) ngx_http_voiceai_since(t->transcript,
-                                                        t->first_speak),
-                        (u_long) ngx_http_voiceai_since(t->first_speak,
-                                                        t->first_audio),
-                        (u_long) ngx_http_voiceai_since(t->first_audio,
-                                                        t->first_sent),
-                        (u_long) ngx_http_voiceai_since(t->speech_end,
-                                                        t->first_sent));
+        ngx_http_voiceai_call_times_json(more, sizeof(more), act);
         break;
     }
 

@@ -22,7 +22,7 @@ our $minimum = "voiceai on; voiceai_public_url https://voice.example.com;";
 
 repeat_each(1);
 no_shuffle();
-plan tests => 2 * 64 + 2;
+plan tests => 2 * 66 + 2;
 run_tests();
 
 __DATA__
@@ -472,7 +472,23 @@ cannot stand in a location given by a regular expression
 --- error_log
 "voiceai_sessions" directive is given beside another handler
 
-=== TEST 57: all of it at its limits
+=== TEST 57: a page in an exact location
+--- http_config eval: $::zone
+--- config eval
+"$::minimum voiceai_signature off; location = /a { voiceai_phone; }"
+--- must_die
+--- error_log
+"voiceai_phone" directive cannot stand in an exact location
+
+=== TEST 58: a page in a regular expression
+--- http_config eval: $::zone
+--- config eval
+"$::minimum voiceai_signature off; location ~ /a { voiceai_dashboard; }"
+--- must_die
+--- error_log
+"voiceai_dashboard" directive cannot stand in a location given by a regular expression
+
+=== TEST 59: all of it at its limits
 --- http_config eval: $::zone
 --- config eval
 "$::minimum voiceai_signature off; voiceai_min_confidence 0.05;
@@ -491,7 +507,7 @@ cannot stand in a location given by a regular expression
 GET /voice/incoming?CallSid=CA1
 --- response_body_like: action="https://voice.example.com/i".* speechTimeout="999"
 
-=== TEST 58: an unknown way of endpointing
+=== TEST 60: an unknown way of endpointing
 --- http_config eval: $::zone
 --- config eval
 "$::minimum voiceai_signature off; voiceai_endpointing clever;"
@@ -499,7 +515,7 @@ GET /voice/incoming?CallSid=CA1
 --- error_log
 invalid value "clever"
 
-=== TEST 59: a minimum of silence that is none
+=== TEST 61: a minimum of silence that is none
 --- http_config eval: $::zone
 --- config eval
 "$::minimum voiceai_signature off; voiceai_endpointing_min 99ms;"
@@ -507,7 +523,7 @@ invalid value "clever"
 --- error_log
 "voiceai_endpointing_min" must be 100ms to 10000ms
 
-=== TEST 60: a hold that is no hold any more
+=== TEST 62: a hold that is no hold any more
 --- http_config eval: $::zone
 --- config eval
 "$::minimum voiceai_signature off; voiceai_barge_in_hold 6s;"
@@ -515,7 +531,7 @@ invalid value "clever"
 --- error_log
 "voiceai_barge_in_hold" must be 0ms to 5000ms
 
-=== TEST 61: words that are no number
+=== TEST 63: words that are no number
 --- http_config eval: $::zone
 --- config eval
 "$::minimum voiceai_signature off; voiceai_barge_in_words two;"
@@ -523,7 +539,7 @@ invalid value "clever"
 --- error_log
 invalid number
 
-=== TEST 62: a warning with no time to end
+=== TEST 64: a warning with no time to end
 --- http_config eval: $::zone
 --- config eval
 "$::minimum voiceai_signature off; voiceai_max_duration_warning 'Bye.' 10ms;"
@@ -531,7 +547,7 @@ invalid number
 --- error_log
 invalid time "10ms", it must be 1s or more
 
-=== TEST 63: two warnings
+=== TEST 65: two warnings
 --- http_config eval: $::zone
 --- config eval
 "$::minimum voiceai_signature off; voiceai_max_duration_warning a; voiceai_max_duration_warning b 2s;"
@@ -539,7 +555,7 @@ invalid time "10ms", it must be 1s or more
 --- error_log
 "voiceai_max_duration_warning" directive is duplicate
 
-=== TEST 64: all that turn-taking knows
+=== TEST 66: all that turn-taking knows
 --- http_config eval: $::zone
 --- config eval
 "$::minimum voiceai_signature off; voiceai_endpointing fixed;

@@ -60,7 +60,7 @@ done | cat - <(for file in "$module"/*.[ch]; do
     echo "\$voiceai_mod/${file##*/}"
 done) | sort >"$build/config.tree"
 # shellcheck disable=SC2016
-grep -o '\$voiceai_\(src\|mod\)/[^ ]*\.[ch]' config | sort \
+grep -o '\$voiceai_\(src\|mod\)/[^ ]*\.[ch]\>' config | sort \
     >"$build/config.list"
 diff "$build/config.tree" "$build/config.list" |
     sed -n 's/^</config lacks/p; s/^>/config lists too often or wrongly/p' |

@@ -11,7 +11,7 @@ VOICEAI_SOURCED=1 . "$(dirname "$0")/../build.sh"
 
 cd "$root"
 nginx=${VOICEAI_NGINX:-$(nginx_binary)}
-stages=(build tree style analysis clang units memory fuzz server sanitize
+stages=(build tree style analysis clang units memory fuzz server browser sanitize
     threads)
 
 # count PASSED FAILED: adds to the result of the stage that runs.
@@ -181,6 +181,15 @@ harness() {
 stage_server() {
     harness transport
     prove_all "$release" "$nginx"
+}
+
+# The pages in a real browser.  Screenshots stay in build/screenshots.
+stage_browser() {
+    local file=$log/browser.log
+    VOICEAI_BUILD=$release VOICEAI_NGINX=$nginx node \
+        "$root/t/browser/main.js" "$build/screenshots" >"$file" 2>&1 || true
+    count_tap "$file"
+    grep -q '^1\.\.' "$file"
 }
 
 # The same again with the sanitizers in server, module and programs.

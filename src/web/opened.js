@@ -5,7 +5,7 @@ import { timeline } from "./charts.js";
 import { $, ask, day, duration, el, foreign, ms, number, say } from "./page.js";
 import { text } from "./strings.js";
 import { track } from "./track.js";
-import { bar, stages, stagesInWords, Transcript } from "./transcript.js";
+import { bar, latency, stages, stagesInWords, Transcript } from "./transcript.js";
 
 const WINDOW = 60;
 
@@ -52,8 +52,7 @@ function facts(call) {
 
 // The turns of a call with their latencies, from wherever they are known.
 function turns() {
-    const told = (known?.conversation ?? []).map((turn) => turn.latency ?? turn.latencies)
-        .filter((latency) => latency?.total > 0);
+    const told = (known?.conversation ?? []).map((turn) => latency(turn.latency_ms)).filter(Boolean);
     const seen = track(sid).turns;
     return told.length > seen.length ? told : seen;
 }
@@ -85,14 +84,14 @@ function waterfall() {
         return;
     }
     drawn = state;
-    const whole = Math.max(1000, ...all.map((latency) => latency.total));
+    const whole = Math.max(1000, ...all.map((times) => times.total));
     $("waterfall-none").hidden = all.length > 0;
     $("waterfall").replaceChildren(...all.length ? [
-        el("ol", { class: "waterfall", tabindex: "0" }, ...all.map((latency, i) => el("li", {},
+        el("ol", { class: "waterfall", tabindex: "0" }, ...all.map((times, i) => el("li", {},
             el("span", {}, text("turn", { n: i + 1 })),
-            bar(latency, whole),
-            el("span", { class: "value", title: stagesInWords(latency) }, ms(latency.total),
-                el("span", { class: "sr" }, ` ${stagesInWords(latency)}`))))),
+            bar(times, whole),
+            el("span", { class: "value", title: stagesInWords(times) }, ms(times.total),
+                el("span", { class: "sr" }, ` ${stagesInWords(times)}`))))),
         el("p", { class: "legend", "aria-hidden": "true" }, ...stages.map((stage) => {
             const mark = el("i");
             mark.className = `stage ${stage}`;

@@ -1,6 +1,8 @@
 // What the page knows of calls from their events: who spoke when, and how long
 // each turn took.  Bounded, because a page may stay open for weeks.
 
+import { latency } from "./transcript.js";
+
 const CALLS = 200;
 const SEGMENTS = 400;
 const TURNS = 100;
@@ -51,11 +53,12 @@ class Track {
         } else if (event.event === "said") {
             if (event.interrupted) {
                 this.barges.push(time);
-                this.barges.splice(0, this.barges.length - SEGMENTS);
+                this.barges.splice(0, Math.max(0, this.barges.length - SEGMENTS));
             }
-            if (event.latency?.total > 0) {
-                this.turns.push(event.latency);
-                this.turns.splice(0, this.turns.length - TURNS);
+            const times = latency(event.latency_ms);
+            if (times) {
+                this.turns.push(times);
+                this.turns.splice(0, Math.max(0, this.turns.length - TURNS));
             }
         } else if (event.event === "stream-ended") {
             this.#close(time);

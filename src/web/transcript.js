@@ -4,13 +4,34 @@
 import { el, foreign, ms } from "./page.js";
 import { text } from "./strings.js";
 
-export const stages = ["silence", "stt", "llm", "tts", "send"];
+// Stages, and the point at which each is over.
+const ends = {
+    silence: "silence", stt: "transcript", llm: "first_clause", tts: "first_audio", send: "first_sent",
+};
+
+export const stages = Object.keys(ends);
+
+// The stages of a turn, from the points in time at which each was over; null
+// when it was no answer to anybody.
+export function latency(points) {
+    if (!(points?.first_sent > 0)) {
+        return null;
+    }
+    const result = { total: points.first_sent };
+    let last = 0;
+    for (const [stage, point] of Object.entries(ends)) {
+        const at = Math.min(Math.max(points[point] ?? last, last), points.first_sent);
+        result[stage] = at - last;
+        last = at;
+    }
+    return result;
+}
 
 // A latency as a bar of its stages; whole is the length of the longest.
-export function bar(latency, whole) {
+export function bar(times, whole) {
     const node = el("span", { class: "bar", "aria-hidden": "true" });
     for (const stage of stages) {
-        const share = Math.min(1, (latency[stage] || 0) / whole);
+        const share = Math.min(1, times[stage] / whole);
         if (share > 0) {
             const piece = el("span", { class: `stage ${stage}` });
             piece.style.width = `${share * 100}%`;
@@ -20,9 +41,9 @@ export function bar(latency, whole) {
     return node;
 }
 
-export function stagesInWords(latency) {
-    return stages.filter((stage) => latency[stage] > 0)
-        .map((stage) => `${text(`stage_${stage}`)} ${ms(latency[stage])}`).join(", ");
+export function stagesInWords(times) {
+    return stages.filter((stage) => times[stage] > 0)
+        .map((stage) => `${text(`stage_${stage}`)} ${ms(times[stage])}`).join(", ");
 }
 
 // What was said and not heard: heard is the beginning of said, but for blanks.
@@ -72,6 +93,14 @@ export class Transcript {
         item.append(el("span", { class: "note" }, ...content));
     }
 
+    #late(item, turn) {
+        const times = latency(turn.latency_ms);
+        if (times) {
+            this.#note(item, bar(times, Math.max(2000, times.total)),
+                el("span", { title: stagesInWords(times) }, text("after", { ms: times.total })));
+        }
+    }
+
     // The whole conversation as the server tells it, in place of what is here.
     show(conversation) {
         this.clear();
@@ -83,6 +112,7 @@ export class Transcript {
             if (turn.role === "user" && turn.confidence !== undefined) {
                 this.#note(item, text("sure", { percent: Math.round(turn.confidence * 100) }));
             }
+            this.#late(item, turn);
         }
     }
 
@@ -119,11 +149,7 @@ export class Transcript {
         if (event.interrupted) {
             this.#note(item, text("interrupted"));
         }
-        if (event.latency?.total > 0) {
-            this.#note(item, bar(event.latency, Math.max(2000, event.latency.total)),
-                el("span", { title: stagesInWords(event.latency) },
-                    text("after", { ms: event.latency.total })));
-        }
+        this.#late(item, event);
         this.#open = null;
         this.#said = "";
     }
