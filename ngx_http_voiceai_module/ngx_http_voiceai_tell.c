@@ -71,7 +71,7 @@ ngx_http_voiceai_call_tell(ngx_http_voiceai_call_t *call,
     switch (act->type) {
 
     case VA_ACT_TRANSCRIBE:
-        name = "turn-end";
+        name = "utterance";
         text.data = NULL;
         (void) snprintf(more, sizeof(more), "\"speech_ms\":%lu",
                         (unsigned long) (act->len / (VA_RATE / 1000)));

@@ -39,7 +39,7 @@ class Track {
 
     take(event) {
         const { time, call } = event;
-        if (event.event === "turn-end" && event.speech_ms > 0) {
+        if (event.event === "utterance" && event.speech_ms > 0) {
             this.#begin("caller", time - event.speech_ms / 1000, time);
         } else if (event.event === "phase") {
             const lane = call.phase === "speaking" ? "assistant"

@@ -40,7 +40,7 @@ async function watchLive(page, shots) {
         null, { timeout: 15000 });
     ok(true, 'what the caller says appears as it is understood');
     await page.waitForFunction(() => document.querySelectorAll('#waterfall li').length > 0, null, { timeout: 10000 });
-    like(await page.textContent('#waterfall li .value'), /\d+ ms.*Recogniser/, 'a turn has its latency, stage by stage');
+    like(await page.textContent('#waterfall li .value'), /\d+ ms.*Silence \d+ ms/, 'a turn has its latency, stage by stage');
     const lanes = await page.$$eval('#timeline rect', (all) => all.map((one) => one.getAttribute('class')));
     is(['caller', 'thinking', 'assistant'].filter((lane) => !lanes.includes(lane)).join(), '',
         'the timeline has caller, thinking and assistant');
