@@ -573,13 +573,12 @@ ngx_http_voiceai_call_act(void *ctx, const va_action_t *act)
         break;
 
     case VA_ACT_ASK:
+        call->leave = 0;
         ngx_http_voiceai_work_start(call, NGX_HTTP_VOICEAI_LLM, act);
         break;
 
     case VA_ACT_COMMIT:
-
-        /* the requests that exist have no effects that wait for it */
-
+        ngx_http_voiceai_work_commit(call, act->request);
         break;
 
     case VA_ACT_SPEAK:
@@ -622,6 +621,12 @@ ngx_http_voiceai_call_act(void *ctx, const va_action_t *act)
         break;
 
     case VA_ACT_HANGUP:
+
+        if (call->leave) {
+            call->transfer = 1;
+            break;
+        }
+
         call->hangup = 1;
 
         if (ngx_current_msec - call->ctx->start >= call->conf->max_duration) {

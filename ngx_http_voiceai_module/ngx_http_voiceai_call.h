@@ -19,6 +19,9 @@
 #define NGX_HTTP_VOICEAI_PIECE       8000
 
 
+typedef struct ngx_http_voiceai_tools_s  ngx_http_voiceai_tools_t;
+
+
 typedef struct {
     ngx_http_voiceai_call_t     *call;      /* NULL: free */
     uint32_t                     request;
@@ -30,12 +33,17 @@ typedef struct {
     va_buf_t                     kept;      /* copy of both, for a second try */
     ngx_http_voiceai_phrase_t   *phrase;    /* played from memory */
     size_t                       offset;    /* of it, what was fed */
-    va_buf_t                     text;      /* of a recogniser */
+    va_buf_t                     text;      /* of a recogniser; of a model what
+                                               it said before it called */
+    ngx_http_voiceai_tools_t    *tools;     /* NULL: none were called for */
     va_buf_t                     audio;     /* of a phrase to be kept */
     float                        confidence;
 
     unsigned                     deferred:1;  /* something is to be done */
     unsigned                     fixed:1;     /* to be kept as a phrase */
+    unsigned                     hangup:1;
+    unsigned                     speculative:1;
+    unsigned                     waits:1;     /* for the turn to be over */
 } ngx_http_voiceai_work_t;
 
 
@@ -57,6 +65,7 @@ struct ngx_http_voiceai_call_s {
     ngx_str_t                    silence_prompt;
     ngx_str_t                    farewell;
     ngx_str_t                    warning;
+    ngx_str_t                    tool_filler;
 
     ngx_event_t                  timer;
     ngx_event_t                  deferred;
@@ -71,6 +80,7 @@ struct ngx_http_voiceai_call_s {
     unsigned                     hangup:1;
     unsigned                     spoken:1;  /* say is complete */
     unsigned                     transfer:1;
+    unsigned                     leave:1;   /* transfer instead of hangup */
 };
 
 
@@ -100,6 +110,8 @@ ngx_http_voiceai_work_t *ngx_http_voiceai_work_find(
     ngx_http_voiceai_call_t *call, uint32_t request);
 void ngx_http_voiceai_work_start(ngx_http_voiceai_call_t *call,
     ngx_uint_t stage, const va_action_t *act);
+void ngx_http_voiceai_work_commit(ngx_http_voiceai_call_t *call,
+    uint32_t request);
 void ngx_http_voiceai_work_defer(ngx_http_voiceai_work_t *work);
 void ngx_http_voiceai_work_run(ngx_http_voiceai_work_t *work);
 void ngx_http_voiceai_work_free(ngx_http_voiceai_work_t *work);

@@ -26,10 +26,6 @@ typedef struct {
 extern ngx_module_t  ngx_thread_pool_module;
 
 
-static ngx_int_t ngx_http_voiceai_secret_file(ngx_conf_t *cf,
-    ngx_str_t *value);
-
-
 /*
  * Replaces "env:NAME" and "file:PATH" by what they name.  The value itself
  * must never stand in a message.
@@ -44,7 +40,8 @@ ngx_http_voiceai_secret(ngx_conf_t *cf, ngx_str_t *value)
         value->data += 5;
         value->len -= 5;
 
-        return ngx_http_voiceai_secret_file(cf, value);
+        return ngx_http_voiceai_read_file(cf, value,
+                                          NGX_HTTP_VOICEAI_SECRET_MAX);
     }
 
     if (value->len > 4 && ngx_strncmp(value->data, "env:", 4) == 0) {
@@ -75,15 +72,22 @@ ngx_http_voiceai_secret(ngx_conf_t *cf, ngx_str_t *value)
 }
 
 
-static ngx_int_t
-ngx_http_voiceai_secret_file(ngx_conf_t *cf, ngx_str_t *value)
+/* Replaces the name of a file by what it holds, without space at its end. */
+
+ngx_int_t
+ngx_http_voiceai_read_file(ngx_conf_t *cf, ngx_str_t *value, size_t max)
 {
-    u_char     buf[NGX_HTTP_VOICEAI_SECRET_MAX];
+    u_char    *buf;
     ssize_t    n;
     ngx_fd_t   fd;
     ngx_err_t  err;
 
     if (ngx_conf_full_name(cf->cycle, value, 1) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    buf = ngx_pnalloc(cf->pool, max);
+    if (buf == NULL) {
         return NGX_ERROR;
     }
 
@@ -95,7 +99,7 @@ ngx_http_voiceai_secret_file(ngx_conf_t *cf, ngx_str_t *value)
         return NGX_ERROR;
     }
 
-    n = ngx_read_fd(fd, buf, sizeof(buf));
+    n = ngx_read_fd(fd, buf, max);
     err = ngx_errno;
 
     if (ngx_close_file(fd) == NGX_FILE_ERROR) {
@@ -109,28 +113,27 @@ ngx_http_voiceai_secret_file(ngx_conf_t *cf, ngx_str_t *value)
         return NGX_ERROR;
     }
 
+    if (n == (ssize_t) max) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "file \"%V\" is too large",
+                           value);
+        return NGX_ERROR;
+    }
+
     while (n > 0 && (buf[n - 1] == LF || buf[n - 1] == CR
                      || buf[n - 1] == ' '))
     {
         n--;
     }
 
-    if (n == 0 || n == (ssize_t) sizeof(buf)) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "file \"%V\" is %s", value,
-                           n == 0 ? "empty" : "too large for a secret");
+    if (n == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "file \"%V\" is empty",
+                           value);
         return NGX_ERROR;
     }
 
-    value->data = ngx_pnalloc(cf->pool, n + 1);
-    if (value->data == NULL) {
-        return NGX_ERROR;
-    }
-
-    ngx_memcpy(value->data, buf, n);
-    value->data[n] = '\0';
+    buf[n] = '\0';
+    value->data = buf;
     value->len = n;
-
-    ngx_explicit_memzero(buf, sizeof(buf));
 
     return NGX_OK;
 }

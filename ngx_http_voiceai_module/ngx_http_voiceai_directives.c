@@ -16,6 +16,16 @@ static char *ngx_http_voiceai_use_zone(ngx_conf_t *cf,
     ngx_http_voiceai_main_conf_t *vmcf, ngx_http_voiceai_loc_conf_t *conf);
 
 
+static ngx_conf_bitmask_t  ngx_http_voiceai_own_tool_names[] = {
+    { ngx_string("off"), NGX_HTTP_VOICEAI_TOOL_OFF },
+    { ngx_string("hang_up"), NGX_HTTP_VOICEAI_TOOL_HANG_UP },
+    { ngx_string("transfer"), NGX_HTTP_VOICEAI_TOOL_TRANSFER },
+    { ngx_string("send_dtmf"), NGX_HTTP_VOICEAI_TOOL_KEYS },
+    { ngx_string("repeat"), NGX_HTTP_VOICEAI_TOOL_REPEAT },
+    { ngx_null_string, 0 }
+};
+
+
 static ngx_conf_enum_t  ngx_http_voiceai_modes[] = {
     { ngx_string("stream"), NGX_HTTP_VOICEAI_MODE_STREAM },
     { ngx_string("gather"), NGX_HTTP_VOICEAI_MODE_GATHER },
@@ -196,6 +206,16 @@ ngx_command_t  ngx_http_voiceai_commands[] = {
     ngx_http_voiceai_loc("max_message", NGX_CONF_TAKE1,
                          ngx_conf_set_size_slot, max_message, NULL),
 
+    ngx_http_voiceai_loc("tool", NGX_CONF_2MORE, ngx_http_voiceai_tool,
+                         tools, NULL),
+    ngx_http_voiceai_loc("tools", NGX_CONF_1MORE, ngx_conf_set_bitmask_slot,
+                         own_tools, ngx_http_voiceai_own_tool_names),
+    ngx_http_voiceai_loc("transfer_target", NGX_CONF_TAKE2,
+                         ngx_http_voiceai_transfer_target, targets, NULL),
+    ngx_http_voiceai_loc("tool_filler", NGX_CONF_TAKE1,
+                         ngx_http_set_complex_value_slot, tool_filler, NULL),
+    ngx_http_voiceai_loc("tool_filler_after", NGX_CONF_TAKE1,
+                         ngx_conf_set_msec_slot, tool_filler_after, NULL),
     ngx_http_voiceai_loc("stt", NGX_CONF_1MORE, ngx_http_voiceai_engine,
                          engines, (void *) NGX_HTTP_VOICEAI_STT),
     ngx_http_voiceai_loc("llm", NGX_CONF_1MORE, ngx_http_voiceai_engine,
@@ -355,6 +375,10 @@ ngx_http_voiceai_create_loc_conf(ngx_conf_t *cf)
     conf->filler = NGX_CONF_UNSET_PTR;
     conf->hints = NGX_CONF_UNSET_PTR;
     conf->parameters = NGX_CONF_UNSET_PTR;
+    conf->tools = NGX_CONF_UNSET_PTR;
+    conf->targets = NGX_CONF_UNSET_PTR;
+    conf->tool_filler = NGX_CONF_UNSET_PTR;
+    conf->tool_filler_after = NGX_CONF_UNSET_MSEC;
 
     conf->min_confidence = NGX_CONF_UNSET_UINT;
     conf->answer_timeout = NGX_CONF_UNSET_MSEC;
@@ -463,7 +487,18 @@ ngx_http_voiceai_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_size_value(conf->max_message, prev->max_message, 65536);
     ngx_conf_merge_uint_value(conf->max_calls, prev->max_calls, 0);
 
-    if (ngx_http_voiceai_merge_engines(cf, prev, conf) != NGX_CONF_OK) {
+    ngx_conf_merge_bitmask_value(conf->own_tools, prev->own_tools,
+                                 (NGX_CONF_BITMASK_SET
+                                  |NGX_HTTP_VOICEAI_TOOL_HANG_UP));
+    ngx_conf_merge_ptr_value(conf->tools, prev->tools, NULL);
+    ngx_conf_merge_ptr_value(conf->targets, prev->targets, NULL);
+    ngx_conf_merge_ptr_value(conf->tool_filler, prev->tool_filler, NULL);
+    ngx_conf_merge_msec_value(conf->tool_filler_after,
+                              prev->tool_filler_after, 1500);
+
+    if (ngx_http_voiceai_merge_engines(cf, prev, conf) != NGX_CONF_OK
+        || ngx_http_voiceai_declare_tools(cf, conf) != NGX_CONF_OK)
+    {
         return NGX_CONF_ERROR;
     }
 

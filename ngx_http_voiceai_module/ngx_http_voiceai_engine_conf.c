@@ -38,15 +38,11 @@ typedef struct {
 static char *ngx_http_voiceai_engine_kind(ngx_conf_t *cf,
     ngx_http_voiceai_engines_t *engines, ngx_http_voiceai_engine_t *engine,
     ngx_uint_t stage, ngx_str_t *kind);
-static ngx_int_t ngx_http_voiceai_engine_param(ngx_conf_t *cf,
-    ngx_http_voiceai_engine_t *engine, ngx_str_t *param, ngx_uint_t none);
 static ngx_int_t ngx_http_voiceai_engine_extra(ngx_conf_t *cf,
     ngx_http_voiceai_provider_t *p, ngx_str_t *param);
 static ngx_int_t ngx_http_voiceai_engine_set(ngx_conf_t *cf,
     ngx_http_voiceai_engine_t *engine, ngx_http_voiceai_engine_arg_t *arg,
     ngx_str_t *value);
-static ngx_int_t ngx_http_voiceai_engine_url(ngx_conf_t *cf,
-    ngx_http_voiceai_provider_t *p, ngx_str_t *value);
 static ngx_int_t ngx_http_voiceai_engine_file(ngx_conf_t *cf,
     ngx_str_t *field, ngx_str_t *value);
 static char *ngx_http_voiceai_engine_check(ngx_conf_t *cf,
@@ -313,7 +309,7 @@ ngx_http_voiceai_engine_kind(ngx_conf_t *cf,
 
 /* "name=value"; a message names the parameter but not what may be a secret */
 
-static ngx_int_t
+ngx_int_t
 ngx_http_voiceai_engine_param(ngx_conf_t *cf,
     ngx_http_voiceai_engine_t *engine, ngx_str_t *param, ngx_uint_t none)
 {
@@ -541,7 +537,7 @@ ngx_http_voiceai_engine_file(ngx_conf_t *cf, ngx_str_t *field,
 
 /* "http://unix:/path:/base" or an ordinary URL */
 
-static ngx_int_t
+ngx_int_t
 ngx_http_voiceai_engine_url(ngx_conf_t *cf, ngx_http_voiceai_provider_t *p,
     ngx_str_t *value)
 {

@@ -9,7 +9,6 @@
 #include "ngx_http_voiceai_engine.h"
 
 #include "../src/dialog/va_responder.h"
-#include "../src/dialog/va_tools.h"
 
 
 static ngx_http_voiceai_engine_t *ngx_http_voiceai_errand_next(
@@ -234,17 +233,6 @@ ngx_http_voiceai_errand_result(void *data, ngx_http_voiceai_job_t *job,
     ngx_http_voiceai_errand_t *e = data;
 
     switch (res->type) {
-
-    case NGX_HTTP_VOICEAI_RESULT_TOOL:
-
-        if (va_str_eq(ngx_http_voiceai_view(&res->name),
-                      va_tool_hang_up.name))
-        {
-            e->hangup = 1;
-            return NGX_OK;
-        }
-
-        break;
 
     case NGX_HTTP_VOICEAI_RESULT_DONE:
         e->job = NULL;

@@ -471,12 +471,25 @@ ngx_http_voiceai_speech_result(void *data, ngx_http_voiceai_result_t *res)
 
     /* what is over the limit is not said */
 
-    if (res->type != NGX_HTTP_VOICEAI_RESULT_FAILED && t->text.rc == VA_OK) {
+    if ((res->type == NGX_HTTP_VOICEAI_RESULT_TEXT
+         || res->type == NGX_HTTP_VOICEAI_RESULT_DONE)
+        && t->text.rc == VA_OK)
+    {
         va_buf_append(&t->text, res->data,
                       ngx_min(res->len, t->text.max - t->text.len));
     }
 
     switch (res->type) {
+
+    case NGX_HTTP_VOICEAI_RESULT_TOOL:
+
+        if (va_str_eq(ngx_http_voiceai_view(&res->name),
+                      va_tool_hang_up.name))
+        {
+            t->errand.hangup = 1;
+        }
+
+        return NGX_OK;
 
     case NGX_HTTP_VOICEAI_RESULT_DONE:
         ngx_http_voiceai_speech_answer(t->zone, &t->record, t->turn,

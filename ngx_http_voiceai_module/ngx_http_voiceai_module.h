@@ -39,6 +39,20 @@
 #define NGX_HTTP_VOICEAI_ENDPOINTING_FIXED     0
 #define NGX_HTTP_VOICEAI_ENDPOINTING_ADAPTIVE  1
 
+/* what a model may do to the call */
+#define NGX_HTTP_VOICEAI_TOOL_OFF      0x0002
+#define NGX_HTTP_VOICEAI_TOOL_HANG_UP  0x0004
+#define NGX_HTTP_VOICEAI_TOOL_TRANSFER 0x0008
+#define NGX_HTTP_VOICEAI_TOOL_KEYS     0x0010
+#define NGX_HTTP_VOICEAI_TOOL_REPEAT   0x0020
+
+/* headers of a tool, with method and auth; bytes that a model may give */
+#define NGX_HTTP_VOICEAI_TOOL_PARAMS   16
+#define NGX_HTTP_VOICEAI_TOOL_ARGS     65536
+
+/* begins a transfer that is only keys to be pressed */
+#define NGX_HTTP_VOICEAI_KEYS          "dtmf:"
+
 #define NGX_HTTP_VOICEAI_MODE_STREAM   0
 #define NGX_HTTP_VOICEAI_MODE_GATHER   1
 
@@ -139,6 +153,13 @@ typedef struct {
     size_t                        max_message;
 
     ngx_http_voiceai_engines_t    engines[NGX_HTTP_VOICEAI_STAGES];
+
+    ngx_uint_t                    own_tools;
+    ngx_array_t                  *tools;
+    ngx_array_t                  *targets;
+    ngx_array_t                  *declared;  /* va_ai_tool_t: all of them */
+    ngx_http_complex_value_t     *tool_filler;
+    ngx_msec_t                    tool_filler_after;
 } ngx_http_voiceai_loc_conf_t;
 
 
@@ -205,6 +226,8 @@ char *ngx_http_voiceai_api_key(ngx_conf_t *cf, ngx_command_t *cmd,
 char *ngx_http_voiceai_confidence(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 ngx_int_t ngx_http_voiceai_secret(ngx_conf_t *cf, ngx_str_t *value);
+ngx_int_t ngx_http_voiceai_read_file(ngx_conf_t *cf, ngx_str_t *value,
+    size_t max);
 char *ngx_http_voiceai_public_url(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_voiceai_parameter(ngx_conf_t *cf, ngx_command_t *cmd,
@@ -216,12 +239,23 @@ ngx_int_t ngx_http_voiceai_pool(ngx_conf_t *cf,
 
 /* ngx_http_voiceai_engine_conf.c */
 char *ngx_http_voiceai_engine(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+ngx_int_t ngx_http_voiceai_engine_url(ngx_conf_t *cf,
+    ngx_http_voiceai_provider_t *p, ngx_str_t *value);
+ngx_int_t ngx_http_voiceai_engine_param(ngx_conf_t *cf,
+    ngx_http_voiceai_engine_t *engine, ngx_str_t *param, ngx_uint_t none);
 char *ngx_http_voiceai_merge_engines(ngx_conf_t *cf,
     ngx_http_voiceai_loc_conf_t *prev, ngx_http_voiceai_loc_conf_t *conf);
 
 /* ngx_http_voiceai_turns.c */
 char *ngx_http_voiceai_warning(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+
+/* ngx_http_voiceai_tools_conf.c */
+char *ngx_http_voiceai_tool(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_voiceai_transfer_target(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_voiceai_declare_tools(ngx_conf_t *cf,
+    ngx_http_voiceai_loc_conf_t *conf);
 
 /* ngx_http_voiceai_variables.c */
 ngx_int_t ngx_http_voiceai_add_variables(ngx_conf_t *cf);

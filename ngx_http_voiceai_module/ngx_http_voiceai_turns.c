@@ -70,6 +70,7 @@ ngx_http_voiceai_turns_texts(ngx_http_voiceai_call_t *call)
     ngx_str_set(&call->silence_prompt, NGX_HTTP_VOICEAI_SILENCE_PROMPT);
     ngx_str_set(&call->farewell, NGX_HTTP_VOICEAI_FAREWELL);
     ngx_str_set(&call->warning, NGX_HTTP_VOICEAI_WARNING);
+    ngx_str_set(&call->tool_filler, "One moment, please.");
 
     if (ngx_http_voiceai_turns_text(r, vlcf->apology, &call->apology) != NGX_OK
         || ngx_http_voiceai_turns_text(r, vlcf->reask, &call->reask) != NGX_OK
@@ -80,7 +81,9 @@ ngx_http_voiceai_turns_texts(ngx_http_voiceai_call_t *call)
         || ngx_http_voiceai_turns_text(r, vlcf->farewell, &call->farewell)
            != NGX_OK
         || ngx_http_voiceai_turns_text(r, vlcf->warning, &call->warning)
-           != NGX_OK)
+           != NGX_OK
+        || ngx_http_voiceai_turns_text(r, vlcf->tool_filler,
+                                       &call->tool_filler) != NGX_OK)
     {
         return NGX_ERROR;
     }

@@ -227,7 +227,20 @@ ngx_http_voiceai_continue(ngx_http_request_t *r)
         }
     }
 
-    if (rec->transfer_len && !over) {
+    if (rec->transfer_len > sizeof(NGX_HTTP_VOICEAI_KEYS) - 1 && !over
+        && ngx_strncmp(rec->transfer, NGX_HTTP_VOICEAI_KEYS,
+                       sizeof(NGX_HTTP_VOICEAI_KEYS) - 1)
+           == 0)
+    {
+        /* keys to be pressed, and then on */
+
+        va_twiml_play_digits(&twiml, (va_str_t) {
+                             (char *) rec->transfer
+                             + sizeof(NGX_HTTP_VOICEAI_KEYS) - 1,
+                             rec->transfer_len
+                             - (sizeof(NGX_HTTP_VOICEAI_KEYS) - 1) });
+
+    } else if (rec->transfer_len && !over) {
         ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
                       "voiceai: call %*s transferred",
                       (size_t) rec->sid_len, rec->sid);

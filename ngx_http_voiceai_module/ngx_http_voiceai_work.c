@@ -8,10 +8,15 @@
  */
 
 
-#include "ngx_http_voiceai_call.h"
+#include "ngx_http_voiceai_tools.h"
 
 #include "../src/dialog/va_sentence.h"
-#include "../src/dialog/va_tools.h"
+
+
+/* of the conversation, and calls of tools with what came of them */
+#define NGX_HTTP_VOICEAI_MESSAGES                                             \
+    (VA_HISTORY_TURNS                                                         \
+     + 2 * NGX_HTTP_VOICEAI_TOOL_CALLS * NGX_HTTP_VOICEAI_TOOL_ROUNDS)
 
 
 static void ngx_http_voiceai_work_keep(ngx_http_voiceai_work_t *work);
@@ -110,6 +115,7 @@ ngx_http_voiceai_work_start(ngx_http_voiceai_call_t *call, ngx_uint_t stage,
     work->request = act->request;
     work->stage = stage;
     work->confidence = -1;
+    work->speculative = act->speculative;
     work->said = act->text;
     work->heard.data = (const char *) act->data;
     work->heard.len = act->len;
@@ -248,7 +254,7 @@ ngx_http_voiceai_work_input(void *data, va_ai_input_t *input)
 
     ngx_http_voiceai_call_t  *call;
 
-    static va_ai_message_t  messages[VA_HISTORY_TURNS];
+    static va_ai_message_t  messages[NGX_HTTP_VOICEAI_MESSAGES];
 
     call = work->call;
 
@@ -270,16 +276,38 @@ ngx_http_voiceai_work_input(void *data, va_ai_input_t *input)
 
     case NGX_HTTP_VOICEAI_LLM:
         input->prompt = ngx_http_voiceai_view(&call->prompt);
-        input->tools = &va_tool_hang_up;
-        input->tool_count = 1;
+        input->tools = call->conf->declared->elts;
+        input->tool_count = call->conf->declared->nelts;
         input->messages = messages;
         input->message_count = va_history_messages(va_call_history(call->core),
                                                   messages, VA_HISTORY_TURNS);
+        input->message_count = ngx_http_voiceai_tools_messages(work, messages,
+                                             input->message_count,
+                                             NGX_HTTP_VOICEAI_MESSAGES);
         break;
 
     default: /* NGX_HTTP_VOICEAI_TTS */
         input->text = work->said;
         break;
+    }
+}
+
+
+/* The turn is over as it was guessed: what was called for may be done. */
+
+void
+ngx_http_voiceai_work_commit(ngx_http_voiceai_call_t *call, uint32_t request)
+{
+    ngx_http_voiceai_work_t  *work;
+
+    work = ngx_http_voiceai_work_find(call, request);
+
+    if (work) {
+        work->speculative = 0;
+
+        if (work->waits) {
+            ngx_http_voiceai_work_defer(work);
+        }
     }
 }
 
@@ -301,6 +329,11 @@ ngx_http_voiceai_work_free(ngx_http_voiceai_work_t *work)
 
     if (work->phrase) {
         ngx_http_voiceai_phrase_release(work->phrase);
+    }
+
+    if (work->tools) {
+        ngx_http_voiceai_tools_free(work->tools);
+        work->tools = NULL;
     }
 
     va_buf_free(&work->kept);
@@ -326,6 +359,14 @@ ngx_http_voiceai_work_run(ngx_http_voiceai_work_t *work)
     if (work->errand.job) {
         ngx_http_voiceai_errand_resume(&work->errand);
         return;
+    }
+
+    if (work->waits) {
+        work->waits = 0;
+
+        if (ngx_http_voiceai_tools_run(work) == NGX_OK) {
+            return;
+        }
     }
 
     if (work->phrase) {
@@ -387,7 +428,7 @@ ngx_http_voiceai_work_finish(ngx_http_voiceai_work_t *work, va_str_t reply)
     call = work->call;
     request = work->request;
     stage = work->stage;
-    hangup = work->errand.hangup;
+    hangup = work->errand.hangup || work->hangup;
     confidence = work->confidence;
 
     text = work->text;
@@ -451,8 +492,13 @@ ngx_http_voiceai_work_result(void *data, ngx_http_voiceai_result_t *res)
             return NGX_OK;
         }
 
+        va_buf_str(&work->text, text);
         va_call_reply(call->core, request, text, ngx_current_msec);
         break;
+
+    case NGX_HTTP_VOICEAI_RESULT_TOOL:
+        ngx_http_voiceai_tools_add(work, res);
+        return NGX_OK;
 
     case NGX_HTTP_VOICEAI_RESULT_AUDIO:
 
@@ -470,7 +516,16 @@ ngx_http_voiceai_work_result(void *data, ngx_http_voiceai_result_t *res)
         break;
 
     case NGX_HTTP_VOICEAI_RESULT_DONE:
-        ngx_http_voiceai_work_finish(work, text);
+
+        if (work->speculative && work->tools) {
+            work->waits = 1;
+            return NGX_OK;
+        }
+
+        if (ngx_http_voiceai_tools_run(work) == NGX_DECLINED) {
+            ngx_http_voiceai_work_finish(work, text);
+        }
+
         break;
 
     case NGX_HTTP_VOICEAI_RESULT_FAILED:

@@ -4,47 +4,17 @@ use strict;
 use warnings;
 
 use lib 't/lib';
-use HTTP::Tiny;
-use JSON::PP qw(decode_json encode_json);
 use Test::More;
-use Time::HiRes qw(sleep time);
+use Time::HiRes qw(sleep);
 use VoiceAI;
+use VoiceAI::Engines;
 use VoiceAI::Server;
 
-my $dir = scratch();
-my $wav = '/usr/share/asterisk/sounds/en/conf-getpin.wav';
-
-# ---- providers that fail as they are told
-
-start_process({ log => "$dir/provider" }, 'node',
-    project_root() . '/t/engines/provider.js');
-wait_for(20, sub { VoiceAI::slurp("$dir/provider") =~ /"port":(\d+)/ })
-    or die 'no provider';
-my ($port) = VoiceAI::slurp("$dir/provider") =~ /"port":(\d+)/;
+my $engines = VoiceAI::Engines->new;
 my $nobody = free_port();
 
-sub set
-{
-    my ($name, $fault) = @_;
-    my $answer = HTTP::Tiny->new->get("http://127.0.0.1:$port/set/$name/$fault");
-    die $answer->{content} if !$answer->{success};
-}
-
-# Returns the requests for this name so far.
-sub requests
-{
-    my ($name) = @_;
-    return grep { $_->{name} && $_->{name} eq $name } map { decode_json($_) }
-        grep { /^\{.*\}$/ } split /\n/, VoiceAI::slurp("$dir/provider");
-}
-
-sub engine
-{
-    my ($stage, $name, @more) = @_;
-    my $format = $stage eq 'tts' ? 'format=ulaw' : '';
-    return "voiceai_$stage openai url=http://127.0.0.1:$port/$name/v1 "
-        . "model=$name $format connect_timeout=1s @more;\n";
-}
+sub engine { return $engines->line(@_) }
+sub requests { return $engines->requests(@_) }
 
 my %hosts = (
     # the first is not there, the second fails, the third does it
@@ -76,36 +46,11 @@ END
     "server { listen 127.0.0.1:%%PORT%%; server_name $_; voiceai on;\n"
     . "$hosts{$_} }\n" } sort keys %hosts);
 
-my $count = 0;
-
-sub callers
-{
-    my (@plans) = @_;
-    for my $plan (@plans) {
-        $plan->{call} //= sprintf 'CA%03d', ++$count;
-        $plan->{wav} //= $wav;
-        $plan->{max} //= 20000;
-    }
-    my $file = "$dir/plan" . ++$count;
-    open my $out, '>', $file or die;
-    print $out encode_json(\@plans);
-    close $out;
-    my ($rc, $text) = run_node('engines/callers.js', $server->port, $file);
-    my $results = eval { decode_json($text) } or die "callers: $rc $text";
-    return @$results;
-}
-
-# Returns the lines of the log that tell of this call or engine.
-sub told
-{
-    my ($what) = @_;
-    return join "\n", map { s/, client: .*//r } grep { /voiceai.*\Q$what\E/ }
-        split /\n/, $server->log;
-}
+sub told { return $engines->told($server, @_) }
 
 # ---- the next one
 
-my ($turns, $half) = callers(
+my ($turns, $half) = $engines->call($server,
     { host => 'turns', turns => ['Hello', 'Is that right?', 'I heard two', 0] },
     { host => 'half', turns => ['Hello', 'say that again', 0] });
 
@@ -138,17 +83,17 @@ like($server->access($half->{call}), qr/failures=1/, 'and counted');
 
 # ---- one that fails, is left alone, and recovers
 
-set('ill', '500');
-set('broken', '500');
-my (undef, $alone) = callers(
+$engines->set('ill', '500');
+$engines->set('broken', '500');
+my (undef, $alone) = $engines->call($server,
     { host => 'ill', turns => ['Hello', 'You said', 'You said', 'You said', 0] },
     { host => 'alone', turns => ['Hello', 'say that again', 'say that again', 0] });
 is(scalar requests('ill'), 2, 'who fails twice in a row is left alone');
 is(scalar requests('spare'), 3, 'while the other one answers');
 like(told('model "openai/ill'), qr/\[warn\].* left alone for 5000 ms/, 'which is told');
-set('ill', 'well');
+$engines->set('ill', 'well');
 sleep 4.5;
-callers({ host => 'ill', turns => ['Hello', 'You said', 'You said', 0] });
+$engines->call($server,{ host => 'ill', turns => ['Hello', 'You said', 'You said', 0] });
 is(scalar requests('ill'), 4, 'who recovers is asked again');
 is(scalar requests('spare'), 3, 'and its stand-in is not');
 like(told('model "openai/ill'), qr/\[notice\].* is well again/, 'which is told');

@@ -42,6 +42,9 @@ END
 my $url = 'url=http://127.0.0.1/v1';
 open my $out, '>', "$dir/ca.pem" or die;
 close $out;
+open $out, '>', "$dir/schema.json" or die;
+print $out "{\"type\":\"object\"}\n";
+close $out;
 
 for my $case (
     [ 'all parameters', "voiceai_llm openai $url key=k model=m language=en "
@@ -54,6 +57,12 @@ for my $case (
     [ 'the same one twice', "voiceai_llm openai $url; voiceai_llm openai $url;" ],
     [ 'eight', "voiceai_tts openai $url;" x 8 ],
     [ 'no voice', 'voiceai_tts off;' ],
+    [ 'tools', 'voiceai_tools hang_up transfer send_dtmf repeat;'
+        . 'voiceai_transfer_target a +15550100001; voiceai_transfer_target b client:me;'
+        . "voiceai_tool one http://127.0.0.1/x method=GET schema=file:$dir/schema.json "
+        . 'key=k "header=A: b" timeout=1s "description=One." tls=1.3;'
+        . "voiceai_tool two http://unix:/tmp/s:/x 'schema={}';"
+        . 'voiceai_tool_filler ""; voiceai_tool_filler_after 1s;' ],
     [ 'local ones with parameters',
         'voiceai_stt local url=http://unix:/tmp/s:/v1; voiceai_tts local voice=v;' ],
 ) {
@@ -92,6 +101,27 @@ for my $case (
     [ 'too many parameters',
         "voiceai_llm openai $url " . join(' ', map { "param.p$_=1" } 0 .. 32) . ';',
         'more than 32 parameters "param."' ],
+    [ 'a transfer to nowhere', 'voiceai_tools transfer;',
+        '"voiceai_tools transfer" needs "voiceai_transfer_target"' ],
+    [ 'a tool that is not there', 'voiceai_tools shout;', 'invalid value "shout"' ],
+    [ 'a target that is none', 'voiceai_transfer_target a 555;',
+        'needs a number in E.164 form' ],
+    [ 'a target twice', 'voiceai_transfer_target a +15550100001;' x 2, 'is duplicate' ],
+    [ 'a tool twice', 'voiceai_tool a http://h/x;' x 2, 'is duplicate' ],
+    [ 'a tool of our name', 'voiceai_tool transfer http://h/x;',
+        'name that is taken by a tool of the module' ],
+    [ 'a tool with a bad name', 'voiceai_tool a.b http://h/x;', 'must have a name' ],
+    [ 'a tool by a bad method', 'voiceai_tool a http://h/x method=HEAD;',
+        'invalid method "HEAD"' ],
+    [ 'a tool with a bad URL', 'voiceai_tool a ftp://h/x;', 'invalid url "ftp://h/x"' ],
+    [ 'a schema that is none', "voiceai_tool a http://h/x 'schema=[]';",
+        'the schema of tool "a" is no JSON object' ],
+    [ 'a schema that is no JSON', "voiceai_tool a http://h/x 'schema={a}';",
+        'the schema of tool "a" is no JSON object: ' ],
+    [ 'a header without a name', 'voiceai_tool a http://h/x header=:hush;',
+        'invalid header, it must be "NAME:VALUE"' ],
+    [ 'a tool with a model', 'voiceai_tool a http://h/x model=hush;',
+        'invalid parameter "model"' ],
     [ 'a key that is not set', "voiceai_llm openai $url key=env:VOICEAI_NO_SUCH_KEY;",
         'environment variable "VOICEAI_NO_SUCH_KEY" is not set' ],
 ) {

@@ -82,7 +82,7 @@ typedef struct {
     va_str_t call_sid; /* names the user towards the provider */
 } va_ai_input_t;
 
-#define VA_AI_HEADERS 8
+#define VA_AI_HEADERS 24
 #define VA_AI_PARTS 40
 #define VA_AI_BODY_MAX (4 * 1024 * 1024)
 

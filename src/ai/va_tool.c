@@ -1,6 +1,10 @@
+#include <string.h>
+
 #include "../wire/va_json.h"
 #include "va_ai_rest.h"
 #include "va_webhook.h"
+
+#define HEADER_MAX 256 /* bytes of a name */
 
 static const char *const methods[] = {"POST", "GET", "PUT", "PATCH", "DELETE"};
 
@@ -46,6 +50,33 @@ static const char *method_of(const va_ai_conf_t *conf)
     return asked.len == 0 ? methods[0] : NULL;
 }
 
+/* Parameters "header.NAME" are headers. */
+static va_rc_t put_headers(va_ai_request_t *req, const va_ai_conf_t *conf)
+{
+    static const char prefix[] = "header.";
+    const size_t begins = sizeof(prefix) - 1;
+    char start[HEADER_MAX];
+    va_rc_t rc = VA_OK;
+    size_t i;
+
+    for (i = 0; i < conf->param_count && rc == VA_OK; i++) {
+        va_str_t name = conf->params[i].name;
+
+        if (name.len <= begins || memcmp(name.data, prefix, begins) != 0) {
+            continue;
+        }
+        name.data += begins;
+        name.len -= begins;
+        if (name.len + sizeof(": ") > sizeof(start)) {
+            return VA_LIMIT;
+        }
+        memcpy(start, name.data, name.len);
+        memcpy(start + name.len, ": ", sizeof(": "));
+        rc = va_ai_add_header(req, start, conf->params[i].value);
+    }
+    return rc;
+}
+
 va_rc_t va_tool_request(va_ai_request_t *req, const va_ai_conf_t *conf,
                         const va_ai_input_t *in)
 {
@@ -74,5 +105,5 @@ va_rc_t va_tool_request(va_ai_request_t *req, const va_ai_conf_t *conf,
     if (rc == VA_OK && in->call_sid.len != 0) {
         rc = va_ai_add_header(req, "X-VoiceAI-Call: ", in->call_sid);
     }
-    return rc;
+    return rc == VA_OK ? put_headers(req, conf) : rc;
 }

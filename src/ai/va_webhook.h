@@ -21,7 +21,7 @@ extern const va_ai_reader_ops_t va_webhook_reader;
 /*
  * The arguments in->text, a JSON object or empty, to conf->url by the method of
  * the parameter "method" (POST): as the body, or with GET and DELETE as
- * arguments of the query.
+ * arguments of the query.  Parameters "header.NAME" are headers.
  */
 va_rc_t va_tool_request(va_ai_request_t *req, const va_ai_conf_t *conf,
                         const va_ai_input_t *in);

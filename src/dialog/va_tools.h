@@ -11,6 +11,15 @@ VA_BEGIN_DECLS
 /* Ends the call when what was said has been heard; no arguments. */
 extern const va_ai_tool_t va_tool_hang_up;
 
+/* Hands the call over; "to" is a name that the user of the core knows. */
+extern const va_ai_tool_t va_tool_transfer;
+
+/* Presses the keys "digits". */
+extern const va_ai_tool_t va_tool_send_dtmf;
+
+/* Asks the caller to say it again; no arguments. */
+extern const va_ai_tool_t va_tool_repeat;
+
 VA_END_DECLS
 
 #endif

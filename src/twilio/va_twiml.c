@@ -185,6 +185,13 @@ va_rc_t va_twiml_redirect(va_buf_t *b, va_str_t url)
     return va_buf_puts(b, "</Redirect>");
 }
 
+va_rc_t va_twiml_play_digits(va_buf_t *b, va_str_t digits)
+{
+    va_buf_puts(b, "<Play");
+    va_twiml_optional(b, "digits", digits);
+    return va_buf_puts(b, "/>");
+}
+
 va_rc_t va_twiml_hangup(va_buf_t *b)
 {
     return va_buf_puts(b, "<Hangup/>");

@@ -76,6 +76,9 @@ va_rc_t va_twiml_connect_stream(va_buf_t *b, va_str_t url,
 /* <Redirect>; verbs after it are not reached. */
 va_rc_t va_twiml_redirect(va_buf_t *b, va_str_t url);
 
+/* <Play digits="..."/>: presses keys, 0-9 * # and w for half a second. */
+va_rc_t va_twiml_play_digits(va_buf_t *b, va_str_t digits);
+
 /* <Hangup/> */
 va_rc_t va_twiml_hangup(va_buf_t *b);
 

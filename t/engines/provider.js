@@ -27,6 +27,13 @@ or what /set/NAME/FAULT made of it:
   huge         100 MB
   empty        200 and nothing
   odd          a voice: 4801 bytes of PCM; others as well
+
+A model called NAME-ARGUMENTS calls the tool NAME with these arguments, base64url
+of JSON, after "Let me see."; of two parts, NAME-_again calls it for ever.  When
+it has the result it says so.
+
+/tool/WORD?...  a tool: answers {"word":WORD,...} with what it was given; the
+                words slow (1.5 s), fail (status 500) and plain (no body)
 `;
 
 if (process.argv.includes('--help')) {
@@ -48,6 +55,47 @@ function event(delta, reason) {
     })}\n\n`;
 }
 
+// A model that calls a tool, the arguments in two pieces.
+function callTool(tool, encoded) {
+    const args = encoded ? Buffer.from(encoded, 'base64url').toString() : '{}';
+    const piece = (more) => event({ tool_calls: [{ index: 0, ...more }] });
+    return {
+        type: 'text/event-stream',
+        pieces: [
+            event({ content: 'Let me see.' }),
+            piece({
+                id: 'call_1',
+                type: 'function',
+                function: { name: tool, arguments: args.slice(0, 3) },
+            }),
+            piece({ function: { arguments: args.slice(3) } }),
+            event({}, 'tool_calls'),
+            'data: [DONE]\n\n',
+        ],
+    };
+}
+
+function serveTool(req, res, word, text) {
+    const headers = Object.fromEntries(
+        Object.entries(req.headers).filter(([key]) =>
+            /^(voiceai|x-|authorization)/.test(key)
+        )
+    );
+    const said = { word, method: req.method, url: req.url, headers, text };
+
+    process.stdout.write(`${JSON.stringify({ name: `tool-${word}`, ...said })}\n`);
+    if (word === 'fail') {
+        status(res, 500, '{"error":"the shop is closed"}');
+    } else if (word === 'plain') {
+        res.end();
+    } else {
+        setTimeout(
+            () => status(res, 200, `{"word":"${word}"}`),
+            word === 'slow' ? 1500 : 0
+        );
+    }
+}
+
 // The pieces of a good answer and their type.
 function answer(stage, name, body) {
     if (stage === 'stt') {
@@ -60,7 +108,12 @@ function answer(stage, name, body) {
     if (stage === 'tts') {
         return { type: 'audio/basic', pieces: [spell(body.input)] };
     }
-    const said = body.messages[body.messages.length - 1].content;
+    const last = body.messages[body.messages.length - 1];
+    const call = /^(\w+)-([\w-]+)$/.exec(name);
+    const said = last.content;
+    if (call && (last.role !== 'tool' || call[2] === '_again')) {
+        return callTool(call[1], call[2] === '_again' ? '' : call[2]);
+    }
     return {
         type: 'text/event-stream',
         pieces: [
@@ -148,6 +201,11 @@ function serve(req, res, text) {
     if (set) {
         faults.set(set[1], set[2]);
         status(res, 200, '{}');
+        return;
+    }
+    const tool = /^\/tool\/(\w+)/.exec(req.url);
+    if (tool) {
+        serveTool(req, res, tool[1], text);
         return;
     }
     const [, name] = /^\/([^/]+)\//.exec(req.url) || [null, 'none'];
