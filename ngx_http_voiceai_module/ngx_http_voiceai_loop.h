@@ -175,6 +175,7 @@ struct ngx_http_voiceai_job_s {
     unsigned                    shared:1;  /* connection, by HTTP/2 */
     unsigned                    held:1;   /* paused, as the thread knows */
     unsigned                    late:1;   /* ran into a deadline */
+    unsigned                    given_up:1;  /* by the event loop */
 
     /* the thread's, and with the last message the event loop's */
 
@@ -196,6 +197,18 @@ typedef struct {
     ngx_msec_t                  due;      /* timer of libcurl */
     ngx_uint_t                  due_set;
 } ngx_http_voiceai_multi_t;
+
+
+/* A transfer without a job: see ngx_http_voiceai_transport_nudge.c. */
+
+typedef struct {
+    CURL                       *easy;
+    ngx_uint_t                  pass;     /* of the loop, which began it */
+    u_char                      peer[NGX_HTTP_VOICEAI_PEER_LEN];
+} ngx_http_voiceai_nudge_t;
+
+
+#define NGX_HTTP_VOICEAI_NUDGES        8
 
 
 #define NGX_HTTP_VOICEAI_MULTI_HTTP    0
@@ -228,6 +241,9 @@ struct ngx_http_voiceai_loop_s {
     ngx_queue_t                 again;    /* streams with more to be read */
     ngx_uint_t                  nspare;
     CURL                       *spare[NGX_HTTP_VOICEAI_SPARE];
+
+    ngx_uint_t                  pass;
+    ngx_http_voiceai_nudge_t    nudges[NGX_HTTP_VOICEAI_NUDGES];
 
     ngx_msec_t                  now;
     ngx_msec_t                  tick;
@@ -318,6 +334,8 @@ void ngx_http_voiceai_loop_run(void *data, ngx_log_t *log);
 void ngx_http_voiceai_transfer_start(ngx_http_voiceai_job_t *job);
 void ngx_http_voiceai_transfer_done(ngx_http_voiceai_job_t *job, CURLcode code);
 void ngx_http_voiceai_transfer_resume(ngx_http_voiceai_job_t *job);
+void ngx_http_voiceai_transfer_spare(ngx_http_voiceai_loop_t *loop,
+    CURL *easy);
 size_t ngx_http_voiceai_transfer_write(char *data, size_t size, size_t count,
     void *arg);
 void ngx_http_voiceai_transfer_end(ngx_http_voiceai_job_t *job,
@@ -327,6 +345,11 @@ void ngx_http_voiceai_transfer_end(ngx_http_voiceai_job_t *job,
 
 CURLcode ngx_http_voiceai_transfer_setup(ngx_http_voiceai_job_t *job);
 void ngx_http_voiceai_transfer_peer(ngx_http_voiceai_job_t *job, va_str_t url);
+
+/* ngx_http_voiceai_transport_nudge.c: after a cancelled transfer */
+
+ngx_uint_t ngx_http_voiceai_nudge(ngx_http_voiceai_job_t *job);
+void ngx_http_voiceai_nudge_done(ngx_http_voiceai_loop_t *loop, CURL *easy);
 
 /* ngx_http_voiceai_transport_error.c: why a transfer failed */
 

@@ -372,13 +372,8 @@ ngx_http_voiceai_transfer_close(ngx_http_voiceai_job_t *job)
         (void) curl_multi_remove_handle(ngx_http_voiceai_multi(job),
                                         job->easy);
 
-        curl_easy_reset(job->easy);
-
-        if (loop->nspare < NGX_HTTP_VOICEAI_SPARE) {
-            loop->spare[loop->nspare++] = job->easy;
-
-        } else {
-            curl_easy_cleanup(job->easy);
+        if (!job->given_up || !ngx_http_voiceai_nudge(job)) {
+            ngx_http_voiceai_transfer_spare(loop, job->easy);
         }
     }
 
@@ -390,4 +385,20 @@ ngx_http_voiceai_transfer_close(ngx_http_voiceai_job_t *job)
     }
 
     va_ai_request_free(&job->request);
+}
+
+
+/* Keeps a handle for later, or frees it. */
+
+void
+ngx_http_voiceai_transfer_spare(ngx_http_voiceai_loop_t *loop, CURL *easy)
+{
+    curl_easy_reset(easy);
+
+    if (loop->nspare < NGX_HTTP_VOICEAI_SPARE) {
+        loop->spare[loop->nspare++] = easy;
+
+    } else {
+        curl_easy_cleanup(easy);
+    }
 }

@@ -129,11 +129,6 @@ ngx_http_voiceai_error_connect(ngx_http_voiceai_job_t *job, const char *reason)
         if (err == EMFILE || err == ENFILE) {
             fault = NGX_HTTP_VOICEAI_FAULT_LOCAL;
         }
-
-    } else if (job->proxy.len) {
-
-        /* libcurl would tell the URL of the proxy, with its password */
-        reason = "proxy cannot be used";
     }
 
     ngx_http_voiceai_transfer_error(job, fault, "connect to %s failed: %s",

@@ -44,7 +44,8 @@ static void ngx_http_voiceai_loop_dials(ngx_http_voiceai_loop_t *loop);
 static void ngx_http_voiceai_loop_streams(ngx_http_voiceai_loop_t *loop);
 static void ngx_http_voiceai_loop_again(ngx_http_voiceai_loop_t *loop);
 static void ngx_http_voiceai_loop_timer(ngx_http_voiceai_loop_t *loop);
-static void ngx_http_voiceai_loop_done(CURLM *multi);
+static void ngx_http_voiceai_loop_done(ngx_http_voiceai_loop_t *loop,
+    CURLM *multi);
 static void ngx_http_voiceai_loop_deadlines(ngx_http_voiceai_loop_t *loop);
 static ngx_uint_t ngx_http_voiceai_loop_orphaned(
     ngx_http_voiceai_loop_t *loop);
@@ -163,6 +164,12 @@ ngx_http_voiceai_loop_destroy(ngx_http_voiceai_loop_t *loop)
 {
     ngx_uint_t  i;
 
+    for (i = 0; i < NGX_HTTP_VOICEAI_NUDGES; i++) {
+        if (loop->nudges[i].easy) {
+            ngx_http_voiceai_nudge_done(loop, loop->nudges[i].easy);
+        }
+    }
+
     while (loop->nspare) {
         curl_easy_cleanup(loop->spare[--loop->nspare]);
     }
@@ -206,6 +213,8 @@ ngx_http_voiceai_loop_run(void *data, ngx_log_t *log)
     loop->heard = loop->now;
 
     for ( ;; ) {
+        loop->pass++;
+
         ngx_http_voiceai_loop_commands(loop);
 
         if (ngx_http_voiceai_loop_orphaned(loop)) {
@@ -224,9 +233,9 @@ ngx_http_voiceai_loop_run(void *data, ngx_log_t *log)
 
         ngx_http_voiceai_loop_wait(loop);
         ngx_http_voiceai_loop_timer(loop);
-        ngx_http_voiceai_loop_done(
+        ngx_http_voiceai_loop_done(loop,
                               loop->multis[NGX_HTTP_VOICEAI_MULTI_HTTP].curl);
-        ngx_http_voiceai_loop_done(
+        ngx_http_voiceai_loop_done(loop,
                             loop->multis[NGX_HTTP_VOICEAI_MULTI_STREAM].curl);
         ngx_http_voiceai_loop_deadlines(loop);
     }
@@ -249,6 +258,7 @@ ngx_http_voiceai_loop_commands(ngx_http_voiceai_loop_t *loop)
         }
 
         if (commands & NGX_HTTP_VOICEAI_CMD_CANCEL) {
+            job->given_up = 1;
             ngx_http_voiceai_transfer_fail(job, NGX_HTTP_VOICEAI_FAULT_NONE,
                                            "cancelled");
 
@@ -433,7 +443,7 @@ ngx_http_voiceai_loop_timer(ngx_http_voiceai_loop_t *loop)
 
 
 static void
-ngx_http_voiceai_loop_done(CURLM *multi)
+ngx_http_voiceai_loop_done(ngx_http_voiceai_loop_t *loop, CURLM *multi)
 {
     int        left;
     void      *job;
@@ -453,7 +463,12 @@ ngx_http_voiceai_loop_done(CURLM *multi)
 
         (void) curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, &job);
 
-        ngx_http_voiceai_transfer_done(job, code);
+        if (job) {
+            ngx_http_voiceai_transfer_done(job, code);
+
+        } else {
+            ngx_http_voiceai_nudge_done(loop, msg->easy_handle);
+        }
     }
 }
 

@@ -155,6 +155,17 @@ ngx_http_voiceai_setup_proxy(ngx_http_voiceai_job_t *job)
         return CURLE_OK;
     }
 
+    /* of other schemes libcurl tells the URL, with its password */
+
+    if (ngx_strncasecmp((u_char *) job->proxy.data, (u_char *) "http://", 7)
+        != 0
+        && ngx_strncasecmp((u_char *) job->proxy.data, (u_char *) "https://",
+                           8)
+           != 0)
+    {
+        return CURLE_UNSUPPORTED_PROTOCOL;
+    }
+
     ngx_http_voiceai_set(CURLOPT_PROXY, job->proxy.data);
     ngx_http_voiceai_set(CURLOPT_NOPROXY, "");
     ngx_http_voiceai_set(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);

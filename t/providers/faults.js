@@ -30,6 +30,7 @@
  *   odd         audio with half a sample at its end
  *   error       200, and an error in the body, or as a message
  *   drip        a good answer, a byte at a time
+ *   later       a good answer after a second
  *
  * WebSocket only:
  *
@@ -181,6 +182,7 @@ const faults = {
     odd: (res, stage) => res.end(stage === 'tts'
         ? Buffer.concat([speech(), Buffer.from([1])]) : good[stage].body()),
     error: (res, stage) => res.end(error[stage]()),
+    later: (res, stage) => setTimeout(() => res.end(good[stage].body()), 1000),
     drip: (res, stage) => drip(res, good[stage].body()),
 };
 

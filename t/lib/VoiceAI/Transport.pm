@@ -148,6 +148,7 @@ sub start_nginx {
     local $ENV{LD_PRELOAD} = join ':', grep { $_ } $preload,
         "$out/preload.so";
     local $ENV{TRANSPORT_CA} = "$dir/good.pem";
+    delete $ENV{TRANSPORT_CA} if !-e "$dir/good.pem";
     local $ENV{ASAN_OPTIONS} = "log_path=$dir/sanitizer";
     local $ENV{UBSAN_OPTIONS} = "print_stacktrace=1:log_path=$dir/sanitizer";
     local $ENV{TSAN_OPTIONS} = "log_path=$dir/sanitizer"
