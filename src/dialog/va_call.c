@@ -56,10 +56,13 @@ va_call_t *va_call_new(const va_call_conf_t *conf, va_action_pt act, void *ctx)
         call->conf.listen.pause_ms = VA_ENDPOINT_CANDIDATE_MS;
         call->listener = va_listener_new(&call->conf.listen);
     }
-    if (call->listener == NULL) {
+    call->echo = va_echo_new();
+    if (call->listener == NULL || call->echo == NULL) {
         va_call_free(call);
         return NULL;
     }
+    va_listener_discern(call->listener, call->echo);
+    call->speech.echo = call->echo;
     return call;
 }
 
@@ -67,6 +70,7 @@ void va_call_free(va_call_t *call)
 {
     if (call != NULL) {
         va_listener_free(call->listener);
+        va_echo_free(call->echo);
         va_history_free(&call->history);
         va_speech_free(&call->speech);
         va_draft_free(&call->draft);
@@ -549,7 +553,7 @@ const va_call_stat_t *va_call_stat(const va_call_t *call)
 size_t va_call_memory(const va_call_t *call)
 {
     return sizeof(*call) + call->strings.cap + call->pending.cap +
-           call->draft.text.cap + call->draft.partial.cap +
+           va_echo_size() + call->draft.text.cap + call->draft.partial.cap +
            call->history.bytes + call->speech.text.cap +
            call->speech.queue.cap + va_listener_memory(call->listener);
 }

@@ -34,6 +34,7 @@ struct va_call {
     void *ctx;
 
     va_listener_t *listener;
+    va_echo_t *echo; /* knows what was sent and how much of it comes back */
     va_history_t history;
     va_speech_t speech;
     va_call_stat_t stat;

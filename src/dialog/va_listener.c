@@ -5,16 +5,20 @@
 
 #include "../audio/va_vad.h"
 
-#define VA_ONSET_NEED 3 /* speech begins when so many ... */
-#define VA_ONSET_OF 5   /* ... of so many frames are voiced */
-#define VA_TAIL_MS 240  /* silence kept behind the last voiced frame */
-#define VA_PAUSE_MS 600 /* longer pauses are stored as this much */
+#define VA_ONSET_NEED 3  /* speech begins when so many ... */
+#define VA_ONSET_OF 5    /* ... of so many frames are voiced */
+#define VA_TAIL_MS 240   /* silence kept behind the last voiced frame */
+#define VA_PAUSE_MS 600  /* longer pauses are stored as this much */
+#define VA_DRIFT_MS 2000 /* frames are not counted over longer pauses */
 /* Frames arrive in bursts; the clock only decides when they stay away. */
 #define VA_CLOCK_SLACK_MS (10 * VA_FRAME_MS)
 
 struct va_listener {
     va_listener_conf_t conf;
     va_vad_t *vad;
+    va_echo_t *echo; /* not ours; NULL: whoever speaks is the caller */
+    va_level_t level;
+    uint64_t heard_at; /* when the last frame was, by counting */
     bool talking;
     bool paused;    /* VA_HEAR_PAUSE was returned for this silence */
     uint8_t window; /* the last frames' decisions, newest lowest */
@@ -61,6 +65,45 @@ void va_listener_free(va_listener_t *l)
         va_buf_free(&l->utterance);
         free(l);
     }
+}
+
+void va_listener_discern(va_listener_t *l, va_echo_t *e)
+{
+    l->echo = e;
+    va_level_init(&l->level);
+}
+
+/*
+ * Returns when the next frame was heard.  Frames are counted, because their
+ * arrival jitters; the clock only sets right what the count cannot know.
+ */
+static uint64_t va_listener_heard_at(va_listener_t *l, uint64_t now_ms)
+{
+    l->heard_at += VA_FRAME_MS;
+    if (l->heard_at > now_ms || l->heard_at + VA_DRIFT_MS < now_ms) {
+        l->heard_at = now_ms;
+    }
+    return l->heard_at;
+}
+
+/* Returns whether the caller speaks in the frame. */
+static bool va_listener_voiced_frame(va_listener_t *l, const uint8_t *ulaw,
+                                     uint64_t now_ms)
+{
+    int16_t pcm[VA_FRAME];
+    bool voiced;
+
+    va_ulaw_decode(pcm, ulaw, VA_FRAME);
+    voiced = va_vad_frame(l->vad, pcm);
+    if (l->echo != NULL) {
+        bool echo =
+            va_echo_frame(l->echo, ulaw, va_listener_heard_at(l, now_ms));
+
+        voiced = voiced && !echo;
+        voiced =
+            !va_level_frame(&l->level, va_vad_level(l->vad), voiced) && voiced;
+    }
+    return voiced;
 }
 
 static void va_ring_put(va_listener_t *l, const uint8_t *frame)
@@ -159,12 +202,9 @@ static va_hear_t va_listener_pause(va_listener_t *l, uint64_t now_ms)
 va_hear_t va_listener_frame(va_listener_t *l, const uint8_t ulaw[VA_FRAME],
                             uint64_t now_ms)
 {
-    int16_t pcm[VA_FRAME];
-    bool voiced;
+    bool voiced = va_listener_voiced_frame(l, ulaw, now_ms);
     bool confirmed;
 
-    va_ulaw_decode(pcm, ulaw, VA_FRAME);
-    voiced = va_vad_frame(l->vad, pcm);
     l->window = (uint8_t)(l->window << 1 | (voiced ? 1 : 0));
     if (!l->talking) {
         va_ring_put(l, ulaw);

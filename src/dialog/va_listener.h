@@ -5,7 +5,7 @@
 #ifndef VA_LISTENER_H
 #define VA_LISTENER_H
 
-#include "../audio/va_g711.h"
+#include "../audio/va_echo.h"
 #include "../base/va_base.h"
 #include "../base/va_buf.h"
 
@@ -36,6 +36,12 @@ VA_BEGIN_DECLS
 va_listener_t *va_listener_new(const va_listener_conf_t *conf);
 
 void va_listener_free(va_listener_t *l);
+
+/*
+ * Has the listener tell the caller from the echo of what was sent, as e knows
+ * it, and from people behind him.  e stays the owner's and outlives it.
+ */
+void va_listener_discern(va_listener_t *l, va_echo_t *e);
 
 /* Hears the next VA_FRAME bytes of mu-law. */
 va_hear_t va_listener_frame(va_listener_t *l, const uint8_t ulaw[VA_FRAME],

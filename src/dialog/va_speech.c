@@ -384,10 +384,15 @@ void va_speech_pump(va_speech_t *s, uint64_t now_ms)
     }
     va_speech_send_marks(s);
     while ((n = va_speech_due(s, now_ms)) != 0) {
-        s->act(s->ctx, &(va_action_t){.type = VA_ACT_MEDIA,
-                                      .data = (const uint8_t *)s->queue.data +
-                                              s->queue_at,
-                                      .len = n});
+        const uint8_t *audio = (const uint8_t *)s->queue.data + s->queue_at;
+
+        s->act(s->ctx,
+               &(va_action_t){.type = VA_ACT_MEDIA, .data = audio, .len = n});
+        if (s->echo != NULL) {
+            va_echo_sent(s->echo, audio, n,
+                         s->playout.end_ms > now_ms ? s->playout.end_ms
+                                                    : now_ms);
+        }
         va_playout_send(&s->playout, n, now_ms);
         s->queue_at += n;
         s->sounded = true;
@@ -493,6 +498,9 @@ void va_speech_hush(va_speech_t *s, uint64_t now_ms)
     if (va_playout_pending(&s->playout, now_ms)) {
         va_speech_act(s, VA_ACT_CLEAR, 0, (va_str_t){NULL, 0});
         va_playout_clear(&s->playout);
+        if (s->echo != NULL) {
+            va_echo_cleared(s->echo, now_ms);
+        }
     }
 }
 

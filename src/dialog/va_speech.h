@@ -39,6 +39,7 @@ typedef struct {
     uint32_t ahead_ms;
     uint32_t *next_request;
     va_turn_times_t *times;
+    va_echo_t *echo; /* is told what is sent; may be NULL */
 
     bool active;  /* a turn is going on */
     bool gate;    /* but nothing of it may be sent ... */

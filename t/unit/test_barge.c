@@ -317,6 +317,21 @@ static void test_say_while_held(void **state)
     }
 }
 
+/* The assistant's own voice comes back. */
+static void test_echo(void **state)
+{
+    world_t *w = *state;
+
+    world_begin(w);
+    world_talk(w, w->start + 300, 1000);
+    fake_echo = true;
+    world_until(w, 8000);
+    fake_echo = false;
+    assert_int_equal(world_count(w, "clear"), 0);
+    assert_int_equal(world_count(w, "transcribe"), 0);
+    assert_int_equal(world_count(w, "spoke " GREETING), 1);
+}
+
 static void test_keys_wait(void **state)
 {
     world_t *w = *state;
@@ -353,6 +368,7 @@ int main(void)
         TEST(test_words_of_agreement),
         TEST(test_words_while_held),
         TEST(test_say_while_held),
+        TEST(test_echo),
         TEST(test_keys_wait),
     };
 
