@@ -123,6 +123,8 @@ void cli_help(void)
     fputs(load_help, stdout);
     fputs("voiceai-sim vad DIR\n"
           "  measures the voice activity detector on recorded speech\n"
+          "voiceai-sim replay FILE...\n"
+          "  replays recorded conversations and compares what is decided\n"
           "\n",
           stdout);
     fputs(common_help, stdout);

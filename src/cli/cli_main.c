@@ -10,6 +10,7 @@
 #include "cli_load.h"
 #include "cli_make_call.h"
 #include "cli_options.h"
+#include "cli_replay.h"
 #include "cli_twilio.h"
 
 #ifdef CLI_WITH_VAD
@@ -52,6 +53,9 @@ int main(int argc, char **argv)
     } else if (strcmp(command, "outbound") == 0) {
         rc = run_with_options(argc - 1, argv + 1, cli_options_outbound,
                               cli_twilio_run);
+    } else if (strcmp(command, "replay") == 0 ||
+               strcmp(command, "--replay") == 0) {
+        rc = cli_replay(argc - 1, argv + 1);
 #ifdef CLI_WITH_VAD
     } else if (strcmp(command, "vad") == 0) {
         rc = cli_vad(argc - 1, argv + 1);
@@ -65,8 +69,8 @@ int main(int argc, char **argv)
         rc = CLI_EXIT_OK;
     } else {
         cli_warn(
-            "the commands are call, outbound, make-call, twilio, load and vad "
-            "(see --help)");
+            "the commands are call, outbound, make-call, twilio, load, vad "
+            "and replay (see --help)");
         rc = CLI_EXIT_USAGE;
     }
     curl_global_cleanup();

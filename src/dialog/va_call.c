@@ -209,7 +209,7 @@ void va_call_settle(va_call_t *call, uint64_t now_ms)
     }
 }
 
-void va_call_restore(va_call_t *call, const va_turn_t *turn)
+void va_call_on_restore(va_call_t *call, const va_turn_t *turn)
 {
     if (turn->text.len != 0 &&
         va_history_add(&call->history, turn->role, turn->text, turn->confidence,
@@ -232,7 +232,7 @@ bool va_call_busy(const va_call_t *call)
     return (call->speech.active || call->llm != 0) && !call->draft.guess;
 }
 
-void va_call_start(va_call_t *call, uint64_t now_ms)
+void va_call_on_start(va_call_t *call, uint64_t now_ms)
 {
     if (call->started) {
         return;
@@ -341,8 +341,8 @@ void va_call_told(va_call_t *call, va_str_t text, float confidence,
     va_call_settle(call, now_ms);
 }
 
-void va_call_transcript(va_call_t *call, uint32_t request, va_str_t text,
-                        float confidence, uint64_t now_ms)
+void va_call_on_transcript(va_call_t *call, uint32_t request, va_str_t text,
+                           float confidence, uint64_t now_ms)
 {
     if (request == 0 || request != call->stt || call->ended) {
         return;
@@ -361,8 +361,8 @@ void va_call_transcript(va_call_t *call, uint32_t request, va_str_t text,
     va_call_rest(call, now_ms);
 }
 
-void va_call_reply(va_call_t *call, uint32_t request, va_str_t text,
-                   uint64_t now_ms)
+void va_call_on_reply(va_call_t *call, uint32_t request, va_str_t text,
+                      uint64_t now_ms)
 {
     if (request == 0 || request != call->llm || call->ended) {
         return;
@@ -389,8 +389,8 @@ static void va_call_broken(va_call_t *call, uint64_t now_ms)
     }
 }
 
-void va_call_reply_end(va_call_t *call, uint32_t request, bool hangup,
-                       uint64_t now_ms)
+void va_call_on_reply_end(va_call_t *call, uint32_t request, bool hangup,
+                          uint64_t now_ms)
 {
     if (request == 0 || request != call->llm || call->ended) {
         return;
@@ -405,8 +405,8 @@ void va_call_reply_end(va_call_t *call, uint32_t request, bool hangup,
     va_call_rest(call, now_ms);
 }
 
-va_rc_t va_call_speech(va_call_t *call, uint32_t request, const uint8_t *ulaw,
-                       size_t n, uint64_t now_ms)
+va_rc_t va_call_on_speech(va_call_t *call, uint32_t request,
+                          const uint8_t *ulaw, size_t n, uint64_t now_ms)
 {
     if (call->ended || !va_speech_owns(&call->speech, request)) {
         return VA_OK;
@@ -414,7 +414,7 @@ va_rc_t va_call_speech(va_call_t *call, uint32_t request, const uint8_t *ulaw,
     return va_speech_audio(&call->speech, request, ulaw, n, now_ms);
 }
 
-void va_call_speech_end(va_call_t *call, uint32_t request, uint64_t now_ms)
+void va_call_on_speech_end(va_call_t *call, uint32_t request, uint64_t now_ms)
 {
     if (call->ended || !va_speech_owns(&call->speech, request)) {
         return;
@@ -442,7 +442,7 @@ static void va_call_deaf(va_call_t *call, uint64_t now_ms)
     }
 }
 
-void va_call_failed(va_call_t *call, uint32_t request, uint64_t now_ms)
+void va_call_on_failed(va_call_t *call, uint32_t request, uint64_t now_ms)
 {
     if (request == 0 || call->ended) {
         return;
@@ -458,7 +458,7 @@ void va_call_failed(va_call_t *call, uint32_t request, uint64_t now_ms)
     va_call_rest(call, now_ms);
 }
 
-void va_call_interrupt(va_call_t *call, uint64_t now_ms)
+void va_call_on_interrupt(va_call_t *call, uint64_t now_ms)
 {
     if (!call->ended && va_call_busy(call)) {
         va_call_stop(call, true, now_ms);
@@ -467,7 +467,8 @@ void va_call_interrupt(va_call_t *call, uint64_t now_ms)
     }
 }
 
-void va_call_say(va_call_t *call, va_str_t text, bool hangup, uint64_t now_ms)
+void va_call_on_say(va_call_t *call, va_str_t text, bool hangup,
+                    uint64_t now_ms)
 {
     if (call->ended) {
         return;
@@ -481,14 +482,14 @@ void va_call_say(va_call_t *call, va_str_t text, bool hangup, uint64_t now_ms)
     va_call_rest(call, now_ms);
 }
 
-void va_call_mark(va_call_t *call, va_str_t name, uint64_t now_ms)
+void va_call_on_mark(va_call_t *call, va_str_t name, uint64_t now_ms)
 {
     va_speech_mark(&call->speech, name, now_ms);
     va_call_settle(call, now_ms);
     va_call_rest(call, now_ms);
 }
 
-void va_call_tick(va_call_t *call, uint64_t now_ms)
+void va_call_on_tick(va_call_t *call, uint64_t now_ms)
 {
     if (call->ended) {
         return;

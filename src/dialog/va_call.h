@@ -96,6 +96,45 @@ typedef struct {
  */
 typedef void (*va_action_pt)(void *ctx, const va_action_t *action);
 
+/* What happens to a conversation, one for each function that feeds it. */
+typedef enum {
+    VA_IN_RESTORE, /* role, text */
+    VA_IN_START,
+    VA_IN_AUDIO, /* timestamp, data */
+    VA_IN_DTMF,  /* digit */
+    VA_IN_MARK,  /* text */
+    VA_IN_PARTIAL,
+    VA_IN_ENDPOINT,
+    VA_IN_TRANSCRIPT, /* request, text, confidence */
+    VA_IN_REPLY,      /* request, text */
+    VA_IN_REPLY_END,  /* request, hangup */
+    VA_IN_SPEECH,     /* request, data */
+    VA_IN_SPEECH_END, /* request */
+    VA_IN_FAILED,     /* request */
+    VA_IN_INTERRUPT,
+    VA_IN_SAY, /* text, hangup */
+    VA_IN_TICK,
+    VA_IN_TYPES
+} va_input_type_t;
+
+typedef struct {
+    va_input_type_t type;
+    uint64_t now_ms;
+    uint32_t request;
+    uint64_t timestamp;
+    va_str_t text;
+    const uint8_t *data;
+    size_t len;
+    float confidence;
+    va_role_t role;
+    char digit;
+    bool hangup;
+    const va_turn_t *turn; /* of RESTORE: all of it, or NULL */
+} va_input_t;
+
+/* Is told of an input before it has any effect; views as with actions. */
+typedef void (*va_tap_pt)(void *ctx, const va_input_t *in);
+
 typedef enum {
     VA_PHASE_LISTENING,
     VA_PHASE_TRANSCRIBING,
@@ -128,6 +167,15 @@ va_call_t *va_call_new(const va_call_conf_t *conf, va_action_pt act, void *ctx);
 
 /* Frees it without any further action. */
 void va_call_free(va_call_t *call);
+
+/* Has the tap told of every input from now on; NULL for nobody. */
+void va_call_tap(va_call_t *call, va_tap_pt tap, void *ctx);
+
+/*
+ * Feeds it with an input, as the function of that name below.  Returns what
+ * va_call_speech returns, else VA_OK.
+ */
+va_rc_t va_call_input(va_call_t *call, const va_input_t *in);
 
 /*
  * Puts a turn of an earlier stream of the same call into the history, before

@@ -16,7 +16,7 @@ static void va_call_digits_end(va_call_t *call, uint64_t now_ms)
 
     call->digit_count = 0;
     if (digits.len != 0) {
-        va_call_interrupt(call, now_ms);
+        va_call_on_interrupt(call, now_ms);
         va_call_claim(call);
         memset(&call->times, 0, sizeof(call->times));
         call->act(call->ctx, &(va_action_t){.type = VA_ACT_HEARD,
@@ -26,13 +26,13 @@ static void va_call_digits_end(va_call_t *call, uint64_t now_ms)
     }
 }
 
-void va_call_dtmf(va_call_t *call, char digit, uint64_t now_ms)
+void va_call_on_dtmf(va_call_t *call, char digit, uint64_t now_ms)
 {
     if (call->ended) {
         return;
     }
     if (!va_call_keys_held(call)) {
-        va_call_interrupt(call, now_ms);
+        va_call_on_interrupt(call, now_ms);
     }
     if (digit == '#' && call->digit_count > 0) {
         call->digits_end = now_ms;
@@ -161,7 +161,7 @@ void va_call_idle_tick(va_call_t *call, uint64_t now_ms)
     } else if (now_ms >= va_call_warning_forced(call) ||
                (idle && now_ms >= va_call_warning_at(call))) {
         call->warned = true;
-        va_call_say(call, call->conf.warning, false, now_ms);
+        va_call_on_say(call, call->conf.warning, false, now_ms);
     } else if (now_ms >= va_call_prompt_at(call)) {
         va_call_prompt(call, now_ms);
     }

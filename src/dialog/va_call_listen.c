@@ -232,7 +232,7 @@ void va_call_drafted(va_call_t *call, va_str_t text, float confidence,
     va_call_consider(call, now_ms);
 }
 
-void va_call_partial(va_call_t *call, va_str_t text, uint64_t now_ms)
+void va_call_on_partial(va_call_t *call, va_str_t text, uint64_t now_ms)
 {
     va_draft_t *draft = &call->draft;
 
@@ -250,7 +250,7 @@ void va_call_partial(va_call_t *call, va_str_t text, uint64_t now_ms)
     va_call_rest(call, now_ms);
 }
 
-void va_call_endpoint(va_call_t *call, uint64_t now_ms)
+void va_call_on_endpoint(va_call_t *call, uint64_t now_ms)
 {
     if (call->ended || !va_listener_talking(call->listener)) {
         return;
@@ -338,8 +338,8 @@ static void va_call_gap(va_call_t *call, uint64_t timestamp, size_t n,
     call->timestamp = next;
 }
 
-void va_call_audio(va_call_t *call, uint64_t timestamp, const uint8_t *ulaw,
-                   size_t n, uint64_t now_ms)
+void va_call_on_audio(va_call_t *call, uint64_t timestamp, const uint8_t *ulaw,
+                      size_t n, uint64_t now_ms)
 {
     size_t piece;
 

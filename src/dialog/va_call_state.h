@@ -32,6 +32,8 @@ struct va_call {
     va_buf_t strings; /* what conf's views point into */
     va_action_pt act;
     void *ctx;
+    va_tap_pt tap; /* is told of each input; may be NULL */
+    void *tap_ctx;
 
     va_listener_t *listener;
     va_echo_t *echo; /* knows what was sent and how much of it comes back */
@@ -81,6 +83,30 @@ struct va_call {
 };
 
 VA_BEGIN_DECLS
+
+/* What the functions of va_call.h do; those tell the tap of it first. */
+void va_call_on_restore(va_call_t *call, const va_turn_t *turn);
+void va_call_on_start(va_call_t *call, uint64_t now_ms);
+void va_call_on_audio(va_call_t *call, uint64_t timestamp, const uint8_t *ulaw,
+                      size_t n, uint64_t now_ms);
+void va_call_on_dtmf(va_call_t *call, char digit, uint64_t now_ms);
+void va_call_on_mark(va_call_t *call, va_str_t name, uint64_t now_ms);
+void va_call_on_partial(va_call_t *call, va_str_t text, uint64_t now_ms);
+void va_call_on_endpoint(va_call_t *call, uint64_t now_ms);
+void va_call_on_transcript(va_call_t *call, uint32_t request, va_str_t text,
+                           float confidence, uint64_t now_ms);
+void va_call_on_reply(va_call_t *call, uint32_t request, va_str_t text,
+                      uint64_t now_ms);
+void va_call_on_reply_end(va_call_t *call, uint32_t request, bool hangup,
+                          uint64_t now_ms);
+va_rc_t va_call_on_speech(va_call_t *call, uint32_t request,
+                          const uint8_t *ulaw, size_t n, uint64_t now_ms);
+void va_call_on_speech_end(va_call_t *call, uint32_t request, uint64_t now_ms);
+void va_call_on_failed(va_call_t *call, uint32_t request, uint64_t now_ms);
+void va_call_on_interrupt(va_call_t *call, uint64_t now_ms);
+void va_call_on_say(va_call_t *call, va_str_t text, bool hangup,
+                    uint64_t now_ms);
+void va_call_on_tick(va_call_t *call, uint64_t now_ms);
 
 /* va_call.c */
 void va_call_cancel(va_call_t *call, uint32_t *request);

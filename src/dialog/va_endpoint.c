@@ -5,6 +5,7 @@
 /* Silence that ends a turn, in ms, by what its words look like. */
 #define VA_NEED_FINISHED 0 /* over the minimum */
 #define VA_NEED_OPEN 650
+#define VA_NEED_OPEN_MAX 1000 /* for a caller who pauses long */
 #define VA_NEED_EMPTY 1000
 #define VA_NEED_NUMBER 1600
 #define VA_NEED_HANGING 2200
@@ -52,7 +53,8 @@ uint32_t va_endpoint_need(const va_pause_t *pause, const va_pace_t *pace)
             need = VA_NEED_FINISHED;
             break;
         case VA_UTTERANCE_OPEN:
-            need = VA_NEED_OPEN > slow ? VA_NEED_OPEN : slow;
+            need = slow < VA_NEED_OPEN_MAX ? slow : VA_NEED_OPEN_MAX;
+            need = need > VA_NEED_OPEN ? need : VA_NEED_OPEN;
             break;
         case VA_UTTERANCE_NUMBER:
             need = VA_NEED_NUMBER > slow ? VA_NEED_NUMBER : slow;

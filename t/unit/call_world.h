@@ -19,7 +19,11 @@
 
 #include "dialog/va_call.h"
 #include "dialog/va_speech.h"
+#ifdef WORLD_VOICES
+#define FAKE_VOICE 0
+#else
 #include "fake_vad.h"
+#endif
 
 #define WORLD_EVENTS 512
 #define WORLD_REQUESTS 512
@@ -76,6 +80,8 @@ typedef struct {
     bool echo_marks; /* it returns them at once */
     bool quiet_line; /* it sends nothing while the caller is silent */
     uint64_t talk_from[WORLD_TALKS], talk_to[WORLD_TALKS];
+    const uint8_t *talk_sound[WORLD_TALKS]; /* NULL: a voice for the fake */
+    const uint8_t *voice;                   /* of the assistant, likewise */
     size_t talks;
 
     /* the carrier */
@@ -379,14 +385,18 @@ static inline void world_voice(world_t *w, uint32_t request)
     world_request_t *r = &w->requests[request];
     uint8_t piece[VA_CALL_SPEECH_MAX];
     size_t n = r->total - r->made;
+    const uint8_t *sound = piece;
     va_rc_t rc;
 
     n = n < w->voice_piece ? n : w->voice_piece;
     for (size_t i = 0; i < n; i++) {
         piece[i] = world_sound(request, r->made + i);
     }
+    if (w->voice != NULL) {
+        sound = w->voice + r->made;
+    }
     if (n != 0) {
-        rc = va_call_speech(w->call, request, piece, n, w->now);
+        rc = va_call_speech(w->call, request, sound, n, w->now);
         if (rc == VA_AGAIN) {
             assert_true(r->open);
             r->held = true;
@@ -442,15 +452,21 @@ static inline void world_deliver(world_t *w, const world_event_t *ev)
 static inline void world_frame(world_t *w)
 {
     uint8_t frame[VA_FRAME];
+    const uint8_t *sound = frame;
     bool voiced = false;
 
     for (size_t i = 0; i < w->talks; i++) {
-        voiced = voiced || (w->next_frame >= w->talk_from[i] &&
-                            w->next_frame < w->talk_to[i]);
+        if (w->next_frame >= w->talk_from[i] && w->next_frame < w->talk_to[i]) {
+            voiced = true;
+            if (w->talk_sound[i] != NULL) {
+                sound = w->talk_sound[i] +
+                        (w->next_frame - w->talk_from[i]) * (VA_RATE / 1000);
+            }
+        }
     }
     if (voiced || !w->quiet_line) {
         memset(frame, voiced ? FAKE_VOICE : VA_ULAW_SILENCE, sizeof(frame));
-        va_call_audio(w->call, w->next_frame - w->start, frame, VA_FRAME,
+        va_call_audio(w->call, w->next_frame - w->start, sound, VA_FRAME,
                       w->now);
     }
     w->next_frame += VA_FRAME_MS;
