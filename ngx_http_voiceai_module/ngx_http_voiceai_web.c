@@ -187,7 +187,10 @@ ngx_http_voiceai_web(ngx_http_request_t *r, ngx_str_t *base, const char *page)
 }
 
 
-/* Every handler of the interface checks by itself who asks. */
+/*
+ * Every handler of the interface checks by itself who asks, and finds in the
+ * URI what it is asked for, as if it stood at the root.
+ */
 
 static ngx_int_t
 ngx_http_voiceai_web_api(ngx_http_request_t *r, ngx_str_t *path)
@@ -212,6 +215,7 @@ ngx_http_voiceai_web_api(ngx_http_request_t *r, ngx_str_t *path)
     }
 
     if (handler) {
+        r->uri = *path;
         return handler(r);
     }
 

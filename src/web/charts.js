@@ -5,7 +5,7 @@ import { text } from "./strings.js";
 
 const WIDTH = 360;
 const HEIGHT = 150;
-const LEFT = 44;
+const LEFT = 52;
 const BOTTOM = 20;
 const TOP = 10;
 

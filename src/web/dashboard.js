@@ -33,6 +33,7 @@ function row({ call, last }) {
 }
 
 let planned = 0;
+let soon = 0;
 
 // Draws the list at most so often, whatever happens.
 function draw() {
@@ -53,7 +54,6 @@ function keep(call, last) {
     if (call.state === "ended") {
         if (live.delete(call.call_sid)) {
             past.ended();
-            setTimeout(hours, 1000);
         }
         return;
     }
@@ -70,6 +70,12 @@ function heard(event) {
     keep(event.call, last);
     opened.take(event);
     draw();
+    if (["stream-started", "stream-ended", "said"].includes(event.event)) {
+        soon ||= setTimeout(() => {
+            soon = 0;
+            hours();
+        }, 1500);
+    }
 }
 
 // Everything anew: events were missed before the connection was there.

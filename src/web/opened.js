@@ -12,7 +12,6 @@ const WINDOW = 60;
 let sid = null;
 let known = null;
 let watch = 0;
-let looked = 0;
 const transcript = new Transcript($("transcript"), "caller");
 
 const path = () => encodeURIComponent(sid);
@@ -44,15 +43,18 @@ function facts(call) {
         fact("call_id", foreign(call.call_sid), true),
         ...(parameters.length ? [fact("parameters", el("span", {}, ...parameters.flatMap(([name, value], i) =>
             [i ? " · " : "", foreign(name), " = ", foreign(value)])), true)] : []));
+    for (const card of [$("command-card"), $("at-once")]) {
+        card.hidden = call.state === "ended";
+    }
     const live = call.state === "streaming" || call.mode === "gather" && call.state !== "ended";
-    for (const control of $("command-card").querySelectorAll("button, input")) {
+    for (const control of document.querySelectorAll("#at-once button, #command-card :is(button, input)")) {
         control.disabled = !live;
     }
 }
 
 // The turns of a call with their latencies, from wherever they are known.
 function turns() {
-    const told = (known?.conversation ?? []).map((turn) => latency(turn.latency_ms)).filter(Boolean);
+    const told = (known?.conversation ?? []).map(latency).filter(Boolean);
     const seen = track(sid).turns;
     return told.length > seen.length ? told : seen;
 }
@@ -100,11 +102,27 @@ function waterfall() {
     ] : []);
 }
 
+// What the server knows of the call: as long as it lasts and shortly after it
+// everything, later what the call log has kept.
+async function find() {
+    try {
+        return await ask(`api/session/${path()}`);
+    } catch (error) {
+        if (error.status !== 404) {
+            throw error;
+        }
+    }
+    const past = await ask(`api/calls/${path()}`);
+    return {
+        state: "ended", latency_ms: past.max_latency_ms,
+        duration: past.ended ? past.ended - past.started : 0, ...past,
+    };
+}
+
 async function look() {
     const mine = sid;
-    looked++;
     try {
-        const session = await ask(`api/session/${path()}`);
+        const session = await find();
         if (sid !== mine) {
             return;
         }

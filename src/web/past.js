@@ -1,7 +1,7 @@
 // Past calls: from the call log where there is one, else those that the server
 // still remembers.
 
-import { $, ask, day, duration, el, foreign, number, say } from "./page.js";
+import { $, ask, day, duration, el, foreign, ms, number, say } from "./page.js";
 import { text } from "./strings.js";
 
 const PAGE = 50;
@@ -10,28 +10,26 @@ let log = false;
 let rows = [];
 let next = null;
 
-const pick = (call, ...names) => names.map((name) => call[name]).find((value) => value !== undefined && value !== null);
-
-function seconds(value) {
-    return typeof value === "string" && !/^\d+(\.\d+)?$/.test(value) ? Date.parse(value) / 1000 : Number(value);
-}
+const STATUS = /^(queued|initiated|ringing|in-progress|completed|busy|failed|no-answer|canceled)$/i;
 
 function show() {
-    const columns = ["when", "from", "to", "duration", "turns", "outcome"];
+    const columns = ["when", "from", "to", "duration", "turns", "latency", "outcome"];
     $("past").replaceChildren(
         el("caption", { class: "sr" }, text("past")),
         el("thead", {}, el("tr", {}, ...columns.map((name) => el("th", { scope: "col" }, text(`column_${name}`))))),
         el("tbody", {}, ...rows.map((call) => {
-            const began = seconds(pick(call, "started", "started_at", "start") ?? NaN);
-            const sid = pick(call, "call_sid", "sid");
-            const when = Number.isFinite(began) ? day(began) : "–";
+            const long = call.duration ?? (call.ended ? call.ended - call.started : NaN);
+            const latency = call.max_latency_ms ?? call.latency_ms;
             return el("tr", {},
-                el("td", {}, sid ? el("a", { href: `#/call/${encodeURIComponent(sid)}` }, when) : when),
-                el("td", { class: "one" }, foreign(pick(call, "from", "from_number") ?? "", 128)),
-                el("td", { class: "one" }, foreign(pick(call, "to", "to_number") ?? "", 128)),
-                el("td", {}, duration(Number(pick(call, "duration", "duration_s") ?? 0))),
-                el("td", {}, number(Number(pick(call, "turns", "turn_count") ?? 0))),
-                el("td", { class: "one" }, foreign(pick(call, "outcome", "reason", "status", "state") ?? "", 80)));
+                el("td", {}, el("a", { href: `#/call/${encodeURIComponent(call.call_sid)}` },
+                    Number.isFinite(call.started) ? day(call.started) : "–")),
+                el("td", { class: "one" }, foreign(call.from ?? "", 128)),
+                el("td", { class: "one" }, foreign(call.to ?? "", 128)),
+                el("td", {}, Number.isFinite(long) ? duration(long) : "–"),
+                el("td", {}, number(call.turns ?? 0)),
+                el("td", {}, latency > 0 ? ms(latency) : "–"),
+                el("td", { class: "one" }, foreign(call.status || call.state || "", 80),
+                    call.failures > 0 ? el("span", { class: "failed" }, ` · ${text("column_failures", { n: number(call.failures) })}`) : null));
         })));
     $("past").hidden = rows.length === 0;
     $("past-more").hidden = !next;
@@ -47,23 +45,29 @@ async function recent() {
 }
 
 async function search(more = false) {
-    const query = new URLSearchParams({ limit: String(PAGE) });
-    if ($("past-query").value) {
-        query.set("q", $("past-query").value);
+    const query = new URLSearchParams();
+    const wanted = $("past-query").value.trim();
+    if (wanted) {
+        query.set(STATUS.test(wanted) ? "status" : "number", STATUS.test(wanted) ? wanted.toLowerCase() : wanted);
     }
+    if ($("past-failed").checked) {
+        query.set("failed", "1");
+    }
+    $("past-csv").href = `api/calls.csv?${query}`;
+    query.set("limit", String(PAGE));
     if (more && next) {
-        query.set("before", next);
+        query.set("cursor", next);
     }
     try {
         const answer = await ask(`api/calls?${query}`);
-        const found = Array.isArray(answer) ? answer : answer?.calls ?? [];
         log = true;
-        rows = more ? [...rows, ...found] : found;
-        next = answer?.next ?? null;
+        rows = more ? [...rows, ...answer.calls] : answer.calls;
+        next = answer.next ?? null;
         $("past-form").hidden = false;
+        $("past-csv").hidden = false;
         show();
     } catch (error) {
-        if ([404, 405, 501].includes(error.status) || error.status === 503 && !log) {
+        if ([404, 405, 501].includes(error.status)) {
             log = false;
             await recent();
         } else {
@@ -78,11 +82,13 @@ export function ended() {
 }
 
 export function begin() {
-    $("past-form").addEventListener("submit", (event) => {
+    const anew = (event) => {
         event.preventDefault();
         next = null;
         search();
-    });
+    };
+    $("past-form").addEventListener("submit", anew);
+    $("past-failed").addEventListener("change", anew);
     $("past-more").addEventListener("click", () => search(true));
     search();
 }

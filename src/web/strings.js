@@ -91,7 +91,7 @@ const languages = {
         from_to: "{from} to {to}",
         no_such_call: "This call is not known (any more).",
 
-        commands: "Commands",
+        commands: "Take part",
         interrupt: "Interrupt",
         say: "Say",
         say_label: "Say to the caller",
@@ -132,7 +132,9 @@ const languages = {
         tile_interruptions: "barge-ins",
 
         past: "Past calls",
-        past_search: "Search past calls",
+        past_search: "Number, or how it ended",
+        past_failed: "with failures",
+        past_csv: "As a table (CSV)",
         past_button: "Search",
         past_none: "No call was found.",
         past_unset: "No call log is configured, so only calls of the last two minutes are known.",
@@ -143,7 +145,9 @@ const languages = {
         column_to: "To",
         column_duration: "Duration",
         column_turns: "Turns",
+        column_latency: "Slowest",
         column_outcome: "Outcome",
+        column_failures: "{n} failures",
 
         make: "Place a call",
         make_about: "Needs a Twilio account.",

@@ -55,7 +55,7 @@ class Track {
                 this.barges.push(time);
                 this.barges.splice(0, Math.max(0, this.barges.length - SEGMENTS));
             }
-            const times = latency(event.latency_ms);
+            const times = latency(event);
             if (times) {
                 this.turns.push(times);
                 this.turns.splice(0, Math.max(0, this.turns.length - TURNS));

@@ -11,9 +11,16 @@ const ends = {
 
 export const stages = Object.keys(ends);
 
-// The stages of a turn, from the points in time at which each was over; null
-// when it was no answer to anybody.
-export function latency(points) {
+// The stages of a turn: as the call log has them, or from the points in time
+// at which each was over.  null when the turn was no answer to anybody.
+export function latency(turn) {
+    const points = turn.latency_ms;
+    if (points > 0) {
+        return {
+            silence: turn.silence_ms ?? 0, stt: turn.recogniser_ms ?? 0, llm: turn.model_ms ?? 0,
+            tts: turn.voice_ms ?? 0, send: turn.sending_ms ?? 0, total: points,
+        };
+    }
     if (!(points?.first_sent > 0)) {
         return null;
     }
@@ -94,7 +101,7 @@ export class Transcript {
     }
 
     #late(item, turn) {
-        const times = latency(turn.latency_ms);
+        const times = latency(turn);
         if (times) {
             this.#note(item, bar(times, Math.max(2000, times.total)),
                 el("span", { title: stagesInWords(times) }, text("after", { ms: times.total })));

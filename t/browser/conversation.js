@@ -126,6 +126,16 @@ module.exports = async (chromium, { home, key, shots }) => {
     });
     await dashboard.waitForSelector('#live a .phase');
     await shoot(dashboard, shots, 'dashboard-live', true);
+    await dashboard.click('#live a');
+    await dashboard.waitForFunction(() => /today is/i.test(document.getElementById('transcript').textContent),
+        null, { timeout: 15000 });
+    is(await dashboard.$$eval('#timeline .barge', (all) => all.length), 2, 'the barge-in is on the timeline, and in its key');
+    ok(await dashboard.$$eval('#waterfall li', (all) => all.length) >= 2, 'and each turn has its latency');
+    await shoot(dashboard, shots, 'dashboard-talk', false);
+    await shoot(phone, shots, 'phone-talk', false);
+    await dashboard.evaluate(() => {
+        location.hash = '#/';
+    });
 
     await phone.waitForFunction(() => !document.body.classList.contains('on-call'), null,
         { timeout: Math.max(1000, 55000 - (Date.now() - began)) });

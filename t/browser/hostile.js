@@ -55,7 +55,7 @@ module.exports = async (chromium, { home, key, shots }) => {
         json: { status: SCRIPT, [SCRIPT]: { [LONG]: { a: [SCRIPT] } }, deep: { er: { and: { deeper: LONG } } } },
     }));
     await page.route('**/api/calls?*', (route) => route.fulfill({
-        json: { calls: [1, 2, 3].map((n) => ({ ...session(n, 'x'), state: SCRIPT, started: SCRIPT })), next: SCRIPT },
+        json: { calls: [1, 2, 3].map((n) => ({ ...session(n, 'x'), status: SCRIPT + LONG, started: SCRIPT })), next: SCRIPT },
     }));
     await page.reload();
     await page.waitForSelector('#live li:nth-child(3)');
