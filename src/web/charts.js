@@ -76,20 +76,22 @@ export function lines(label, series, from, to, span) {
 
 const lanes = ["caller", "thinking", "assistant"];
 
-// segments: [{ lane, from, to }] and barges: [time], all in seconds.
-export function timeline(segments, barges, from, to) {
-    const height = 112;
-    const left = 74;
-    const x = (time) => left + (WIDTH - left) * (Math.max(time, from) - from) / (to - from);
+// segments: [{ lane, from, to }] and barges: [time], all in seconds; width is
+// that of the place in which it will stand.
+export function timeline(segments, barges, from, to, place) {
+    const height = 116;
+    const left = 84;
+    const width = Math.max(240, place);
+    const x = (time) => left + (width - left) * (Math.max(time, from) - from) / (to - from);
     const count = (lane) => segments.filter((segment) => segment.lane === lane).length;
     const label = `${text("timeline")}: ${lanes.map((lane) => `${text(`lane_${lane}`)} ${count(lane)}`).join(", ")}, ` +
         `${text("barge_in")} ${barges.length}`;
-    const plot = svg("svg", { class: "plot", viewBox: `0 0 ${WIDTH} ${height}`, role: "img", "aria-label": label });
+    const plot = svg("svg", { class: "plot exact", viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label });
     lanes.forEach((lane, i) => {
         const y = 6 + i * 29;
         plot.append(
             svg("text", { x: 0, y: y + 15 }, text(`lane_${lane}`)),
-            svg("line", { class: "grid", x1: left, x2: WIDTH, y1: y + 11, y2: y + 11 }));
+            svg("line", { class: "grid", x1: left, x2: width, y1: y + 11, y2: y + 11 }));
         for (const segment of segments.filter((one) => one.lane === lane && one.to > from)) {
             plot.append(svg("rect", {
                 class: lane, x: x(segment.from), y, height: 22, rx: 3,
@@ -102,7 +104,7 @@ export function timeline(segments, barges, from, to) {
     }
     plot.append(
         svg("text", { x: left, y: height - 4 }, `−${duration(to - from)}`),
-        svg("text", { x: WIDTH, y: height - 4, "text-anchor": "end" }, clock(to)));
+        svg("text", { x: width, y: height - 4, "text-anchor": "end" }, clock(to)));
     return plot;
 }
 

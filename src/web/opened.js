@@ -2,7 +2,7 @@
 // what can be done with it.
 
 import { timeline } from "./charts.js";
-import { $, ask, day, duration, el, foreign, ms, number, say } from "./page.js";
+import { $, ask, day, duration, el, foreign, ms, number, say, serverTime } from "./page.js";
 import { text } from "./strings.js";
 import { track } from "./track.js";
 import { bar, latency, stages, stagesInWords, Transcript } from "./transcript.js";
@@ -63,12 +63,14 @@ function draw() {
     if (!sid) {
         return;
     }
-    const now = known?.state === "ended" ? known.started + known.duration : Date.now() / 1000;
     const mine = track(sid);
-    const segments = mine.until(now);
+    const over = known?.state === "ended";
+    const segments = mine.until(over ? mine.last : serverTime());
+    const now = over ? mine.last : serverTime();
+    const from = Math.max(now - WINDOW, Math.min(segments[0]?.from ?? now, now - WINDOW / 4));
     $("timeline-none").hidden = segments.length > 0;
     $("timeline").replaceChildren(...segments.length ? [
-        timeline(segments, mine.barges, now - WINDOW, now),
+        timeline(segments, mine.barges, from, now, $("timeline").clientWidth),
         el("p", { class: "legend", "aria-hidden": "true" },
             ...["caller", "thinking", "assistant"].map((lane) =>
                 el("span", { class: lane }, el("i"), text(`lane_${lane}`))),

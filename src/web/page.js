@@ -145,6 +145,10 @@ export function say(node, message) {
     }
 }
 
+// The server's clock, by what its last event said.
+let ahead = 0;
+export const serverTime = () => Date.now() / 1000 + ahead;
+
 // Calls back with every event, for as long as the page lives, and with whether
 // the connection stands.
 export function events(heard, connected) {
@@ -170,6 +174,7 @@ export function events(heard, connected) {
                 return;
             }
             if (event?.call?.call_sid) {
+                ahead = event.time - Date.now() / 1000;
                 heard(event);
             }
         });

@@ -11,6 +11,7 @@ class Track {
     segments = [];
     barges = [];
     turns = [];
+    last = 0;
     #open = null;
 
     #close(time) {
@@ -39,6 +40,7 @@ class Track {
 
     take(event) {
         const { time, call } = event;
+        this.last = time;
         if (event.event === "utterance" && event.speech_ms > 0) {
             this.#begin("caller", time - event.speech_ms / 1000, time);
         } else if (event.event === "phase") {

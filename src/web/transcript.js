@@ -97,7 +97,8 @@ export class Transcript {
     }
 
     #note(item, ...content) {
-        item.append(el("span", { class: "note" }, ...content));
+        const note = item.querySelector(".note") ?? item.appendChild(el("span", { class: "note" }));
+        note.append(...note.hasChildNodes() ? [" · "] : [], ...content);
     }
 
     #late(item, turn) {

@@ -78,7 +78,7 @@ async function checkAudio(phone) {
 }
 
 module.exports = async (chromium, { home, key, shots }) => {
-    const context = await chromium.newContext({ viewport: { width: 1280, height: 860 }, locale: 'en-US', acceptDownloads: true });
+    const context = await chromium.newContext({ viewport: { width: 1280, height: 860 }, locale: 'en-US', reducedMotion: 'reduce', acceptDownloads: true });
     const weight = new Map();
     const phone = await context.newPage();
     const wrong = watch(phone, home, weight);

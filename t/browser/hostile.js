@@ -28,7 +28,7 @@ function session(n, words) {
 }
 
 module.exports = async (chromium, { home, key, shots }) => {
-    const context = await chromium.newContext({ viewport: { width: 1280, height: 860 }, locale: 'en-US' });
+    const context = await chromium.newContext({ viewport: { width: 1280, height: 860 }, locale: 'en-US', reducedMotion: 'reduce' });
     const weight = new Map();
     await context.request.post(`${home}/dashboard/login`, { data: { key } });
 
