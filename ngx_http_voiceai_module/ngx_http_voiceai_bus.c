@@ -525,6 +525,7 @@ ngx_http_voiceai_bus_tick(ngx_event_t *ev)
             ngx_http_voiceai_zone_exiting(ngx_http_voiceai_bus_zones[i].zone);
         }
 
+        ngx_http_voiceai_drain_begin();
         return;
     }
 

@@ -278,6 +278,22 @@ ngx_http_voiceai_call_destroy(ngx_http_voiceai_call_t *call,
 }
 
 
+ngx_queue_t *
+ngx_http_voiceai_calls_first(void)
+{
+    return ngx_http_voiceai_message.max
+           ? ngx_queue_head(&ngx_http_voiceai_calls) : NULL;
+}
+
+
+ngx_queue_t *
+ngx_http_voiceai_calls_end(void)
+{
+    return ngx_http_voiceai_message.max
+           ? ngx_queue_sentinel(&ngx_http_voiceai_calls) : NULL;
+}
+
+
 ngx_int_t
 ngx_http_voiceai_call_command(ngx_str_t *sid, ngx_uint_t kind,
     ngx_str_t *text)
@@ -355,6 +371,11 @@ ngx_http_voiceai_call_message(ngx_http_voiceai_call_t *call,
     size_t    n;
     uint8_t   audio[VA_BASE64_ROOM(NGX_HTTP_VOICEAI_PIECE)];
     va_str_t  piece;
+
+    if (call->parting && ngx_terminate) {
+        ngx_http_voiceai_leave_message(call, msg);
+        return;
+    }
 
     switch (msg->type) {
 

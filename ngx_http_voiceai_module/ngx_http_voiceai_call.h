@@ -81,6 +81,7 @@ struct ngx_http_voiceai_call_s {
     unsigned                     spoken:1;  /* say is complete */
     unsigned                     transfer:1;
     unsigned                     leave:1;   /* transfer instead of hangup */
+    unsigned                     parting:1; /* the worker is to go */
 };
 
 
@@ -104,6 +105,14 @@ void ngx_http_voiceai_call_after(ngx_http_voiceai_call_t *call);
 ngx_int_t ngx_http_voiceai_turns_texts(ngx_http_voiceai_call_t *call);
 void ngx_http_voiceai_turns_conf(ngx_http_voiceai_call_t *call,
     va_call_conf_t *conf);
+
+/* The calls of this worker; NULL before there was one. */
+ngx_queue_t *ngx_http_voiceai_calls_first(void);
+ngx_queue_t *ngx_http_voiceai_calls_end(void);
+
+/* ngx_http_voiceai_leave.c: a message in a call that says goodbye */
+void ngx_http_voiceai_leave_message(ngx_http_voiceai_call_t *call,
+    va_media_msg_t *msg);
 
 /* ngx_http_voiceai_work.c */
 ngx_http_voiceai_work_t *ngx_http_voiceai_work_find(

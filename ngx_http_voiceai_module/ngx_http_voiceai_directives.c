@@ -201,6 +201,8 @@ ngx_command_t  ngx_http_voiceai_commands[] = {
                          ngx_conf_set_msec_slot, idle_timeout, NULL),
     ngx_http_voiceai_loc("max_duration", NGX_CONF_TAKE1,
                          ngx_conf_set_msec_slot, max_duration, NULL),
+    ngx_http_voiceai_loc("drain", NGX_CONF_TAKE1,
+                         ngx_conf_set_msec_slot, drain, NULL),
     ngx_http_voiceai_loc("max_calls", NGX_CONF_TAKE1,
                          ngx_conf_set_num_slot, max_calls, NULL),
     ngx_http_voiceai_loc("max_message", NGX_CONF_TAKE1,
@@ -402,6 +404,7 @@ ngx_http_voiceai_create_loc_conf(ngx_conf_t *cf)
     conf->send_ahead = NGX_CONF_UNSET_MSEC;
     conf->idle_timeout = NGX_CONF_UNSET_MSEC;
     conf->max_duration = NGX_CONF_UNSET_MSEC;
+    conf->drain = NGX_CONF_UNSET_MSEC;
     conf->max_message = NGX_CONF_UNSET_SIZE;
     conf->max_calls = NGX_CONF_UNSET_UINT;
 
@@ -482,6 +485,7 @@ ngx_http_voiceai_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_msec_value(conf->max_utterance, prev->max_utterance, 30000);
     ngx_conf_merge_msec_value(conf->send_ahead, prev->send_ahead, 1000);
     ngx_conf_merge_msec_value(conf->idle_timeout, prev->idle_timeout, 5000);
+    ngx_conf_merge_msec_value(conf->drain, prev->drain, 0);
     ngx_conf_merge_msec_value(conf->max_duration, prev->max_duration,
                               4 * 60 * 60 * 1000);
     ngx_conf_merge_size_value(conf->max_message, prev->max_message, 65536);

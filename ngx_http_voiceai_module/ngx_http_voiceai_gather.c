@@ -17,7 +17,6 @@
 #include "../src/twilio/va_twiml.h"
 
 
-
 /* times in a row that the caller is asked again */
 #define NGX_HTTP_VOICEAI_GATHER_ASKS    2
 /* fillers for one answer, then an apology */

@@ -223,6 +223,7 @@ ngx_http_voiceai_exit_process(ngx_cycle_t *cycle)
         return;
     }
 
+    ngx_http_voiceai_leave_all(cycle);
     ngx_http_voiceai_balance_exit();
     ngx_http_voiceai_bus_exit();
     ngx_http_voiceai_phrases_exit();

@@ -149,6 +149,7 @@ typedef struct {
     ngx_msec_t                    send_ahead;
     ngx_msec_t                    idle_timeout;
     ngx_msec_t                    max_duration;
+    ngx_msec_t                    drain;    /* 0: no limit */
     ngx_uint_t                    max_calls;
     size_t                        max_message;
 
@@ -339,6 +340,14 @@ ngx_uint_t ngx_http_voiceai_recover(ngx_http_voiceai_main_conf_t *vmcf,
 /* A media socket has come or gone: whether this worker goes on accepting. */
 void ngx_http_voiceai_balance(ngx_shm_zone_t *zone, ngx_int_t change);
 void ngx_http_voiceai_balance_exit(void);
+
+/* ngx_http_voiceai_leave.c */
+
+/* This worker was told to quit: its calls have voiceai_drain left. */
+void ngx_http_voiceai_drain_begin(void);
+
+/* The worker ends now, at its exit: says goodbye to the calls it has. */
+void ngx_http_voiceai_leave_all(ngx_cycle_t *cycle);
 
 /* ngx_http_voiceai_handshake.c */
 

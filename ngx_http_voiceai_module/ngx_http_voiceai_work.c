@@ -31,13 +31,16 @@ static void ngx_http_voiceai_work_finish(ngx_http_voiceai_work_t *work,
     va_str_t reply);
 
 
-/* Has the apology ready before the voice is needed and gone. */
+/* Has apology and farewell ready before the voice is needed and gone. */
 
 void
 ngx_http_voiceai_work_warm(ngx_http_voiceai_call_t *call)
 {
     size_t                         used;
     va_str_t                       text;
+    ngx_uint_t                     i;
+    ngx_str_t                     *fixed[] = { &call->apology,
+                                               &call->farewell };
     va_ai_input_t                  input;
     ngx_http_voiceai_engine_t     *engine;
     ngx_http_voiceai_main_conf_t  *vmcf;
@@ -57,17 +60,20 @@ ngx_http_voiceai_work_warm(ngx_http_voiceai_call_t *call)
     input.language = ngx_http_voiceai_view(&call->language);
     input.voice = ngx_http_voiceai_view(&call->voice);
 
-    text = ngx_http_voiceai_view(&call->apology);
+    for (i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++) {
 
-    while (va_sentence_next(text, 1, &used, &input.text) == VA_OK) {
+        text = ngx_http_voiceai_view(fixed[i]);
 
-        if (input.text.len) {
-            ngx_http_voiceai_phrase_warm(vmcf->pool, &engine->provider,
-                                         &input);
+        while (va_sentence_next(text, 1, &used, &input.text) == VA_OK) {
+
+            if (input.text.len) {
+                ngx_http_voiceai_phrase_warm(vmcf->pool, &engine->provider,
+                                             &input);
+            }
+
+            text.data += used;
+            text.len -= used;
         }
-
-        text.data += used;
-        text.len -= used;
     }
 }
 

@@ -40,6 +40,7 @@ ngx_http_voiceai_zone_enter(ngx_shm_zone_t *zone, u_char *name)
     if (worker) {
         ngx_memzero(worker, sizeof(ngx_http_voiceai_worker_t));
         worker->pid = ngx_pid;
+        worker->master = ngx_parent;
         ngx_memcpy(worker->name, name, NGX_HTTP_VOICEAI_NAME_LEN);
     }
 

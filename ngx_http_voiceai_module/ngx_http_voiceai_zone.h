@@ -236,6 +236,7 @@ ngx_int_t ngx_http_voiceai_zone_next(ngx_shm_zone_t *zone,
  */
 typedef struct {
     ngx_pid_t                 pid;        /* 0: free */
+    ngx_pid_t                 master;
     ngx_uint_t                calls;      /* streams it has */
     ngx_uint_t                sockets;    /* media sockets, started or not */
     ngx_uint_t                listeners;  /* of events */

@@ -93,6 +93,8 @@ static const char load_help[] =
     "                        speaks whenever the assistant is silent\n"
     "  --wav FILE, --say TEXT  what the caller says\n"
     "  --repeat-calls M      calls one after the other in each place (1)\n"
+    "  --reconnect           go on when a stream was closed or lost, as Twilio "
+    "does\n"
     "  --allow-remote        leave this machine\n"
     "\n";
 

@@ -69,10 +69,22 @@ static void failed(cli_load_call_t *c, const char *why)
     done(c);
 }
 
+static void open_stream(cli_load_call_t *c, const char *ref);
+
+static const cli_verb_t *stream_of(const cli_twiml_t *doc)
+{
+    for (size_t i = 0; i < doc->count; i++) {
+        if (doc->verbs[i].type == CLI_VERB_STREAM) {
+            return &doc->verbs[i];
+        }
+    }
+    return NULL;
+}
+
 static void on_opened(void *ctx)
 {
     cli_load_call_t *c = ctx;
-    const cli_verb_t *verb = NULL;
+    const cli_verb_t *verb = stream_of(c->doc);
     va_media_msg_t start = {.type = VA_MEDIA_START,
                             .stream_sid = va_str(c->stream_sid),
                             .call_sid = va_str(c->id.call_sid),
@@ -84,12 +96,6 @@ static void on_opened(void *ctx)
     va_buf_t b;
     size_t i;
 
-    for (i = 0; i < c->doc->count; i++) {
-        if (c->doc->verbs[i].type == CLI_VERB_STREAM) {
-            verb = &c->doc->verbs[i];
-            break;
-        }
-    }
     for (i = 0; verb != NULL && i < verb->param_count; i++) {
         start.params[i].name = va_str(verb->params[i].name);
         start.params[i].value = va_str(verb->params[i].value);
@@ -103,6 +109,9 @@ static void on_opened(void *ctx)
     c->sequence = 1;
     cli_load_enter(c, CLI_LOAD_STREAM);
     c->quiet_us = c->begin_us;
+    if (c->end_us == 0) {
+        c->end_us = c->begin_us + (uint64_t)(c->load->o->seconds * 1e6);
+    }
 }
 
 static void on_message(void *ctx, const va_ws_event_t *ev)
@@ -132,14 +141,34 @@ static void on_message(void *ctx, const va_ws_event_t *ev)
     cli_load_return_marks(c);
 }
 
+/* The server wants to go on: the same call, another stream. */
+static void connect_again(cli_load_call_t *c, cli_twiml_t *doc)
+{
+    release(c);
+    c->doc = doc;
+    c->sequence = c->chunk = 0;
+    c->load->stats.reconnected++;
+    open_stream(c, stream_of(doc)->text);
+}
+
 static void on_last_document(void *ctx, const cli_http_reply_t *reply)
 {
     cli_load_call_t *c = ctx;
+    cli_twiml_t *doc;
     char error[CLI_ERROR];
 
     c->http = NULL;
     if (!cli_webhook_accept(reply, error)) {
         cli_load_fault(c, error);
+    } else if (c->load->o->reconnect) {
+        doc = cli_twiml_parse(reply->body, error);
+        if (doc == NULL) {
+            cli_load_fault(c, error);
+        } else if (stream_of(doc) != NULL) {
+            connect_again(c, doc);
+            return;
+        }
+        cli_twiml_free(doc);
     }
     done(c);
 }
@@ -176,7 +205,10 @@ static void on_closed(void *ctx, const cli_close_t *how)
 {
     cli_load_call_t *c = ctx;
 
-    if (how->error[0] != '\0') {
+    if (c->state == CLI_LOAD_STREAM && c->load->o->reconnect &&
+        (how->error[0] != '\0' || how->code != VA_WS_CLOSE_NORMAL)) {
+        ask_redirect(c);
+    } else if (how->error[0] != '\0') {
         failed(c, how->error);
     } else if (c->state == CLI_LOAD_HANGUP) {
         done(c);
@@ -222,7 +254,7 @@ static void on_document(void *ctx, const cli_http_reply_t *reply)
 {
     cli_load_call_t *c = ctx;
     char error[CLI_ERROR];
-    size_t i;
+    const cli_verb_t *stream;
 
     c->http = NULL;
     cli_samples_add(&c->load->stats.webhook, cli_now_us() - c->begin_us);
@@ -233,13 +265,12 @@ static void on_document(void *ctx, const cli_http_reply_t *reply)
         failed(c, error);
         return;
     }
-    for (i = 0; i < c->doc->count; i++) {
-        if (c->doc->verbs[i].type == CLI_VERB_STREAM) {
-            open_stream(c, c->doc->verbs[i].text);
-            return;
-        }
+    stream = stream_of(c->doc);
+    if (stream == NULL) {
+        failed(c, "the document has no stream");
+        return;
     }
-    failed(c, "the document has no stream");
+    open_stream(c, stream->text);
 }
 
 static void begin(cli_load_call_t *c)
@@ -250,7 +281,7 @@ static void begin(cli_load_call_t *c)
     c->sequence = c->chunk = 0;
     c->speech = c->background = 0;
     c->speaking = c->heard_first = c->spoke = false;
-    c->heard_us = c->awaiting_us = 0;
+    c->heard_us = c->awaiting_us = c->end_us = 0;
     cli_sid(c->id.call_sid, "CA");
     cli_load_enter(c, CLI_LOAD_WEBHOOK);
     if (cli_route_first(&c->load->route, url)) {

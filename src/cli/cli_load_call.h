@@ -39,6 +39,7 @@ typedef struct {
     cli_load_state_t state;
     unsigned left;     /* calls still to be placed */
     uint64_t begin_us; /* of this state */
+    uint64_t end_us;   /* the caller hangs up then; 0 before the stream */
     cli_identity_t id;
     char stream_sid[CLI_SID_LEN + 1];
     cli_http_t *http;

@@ -124,6 +124,9 @@ void cli_load_table(cli_load_stats_t *s, FILE *out)
         fprintf(out, "%-18s   %s\n", "", s->reasons[i]);
     }
     count_row(out, "ended by server", s->ended_by_server);
+    if (s->reconnected != 0) {
+        count_row(out, "connected again", s->reconnected);
+    }
     row(out, "webhooks", &s->webhook);
     row(out, "first sounds", &s->first);
     row(out, "answers", &s->answer);
@@ -160,10 +163,11 @@ void cli_load_json(cli_load_stats_t *s, FILE *out)
     va_buf_init(&b, 65536);
     va_buf_printf(&b,
                   "{\"calls_ok\":%llu,\"calls_failed\":%llu,"
-                  "\"ended_by_server\":%llu",
+                  "\"ended_by_server\":%llu,\"reconnected\":%llu",
                   (unsigned long long)s->calls_ok,
                   (unsigned long long)s->calls_failed,
-                  (unsigned long long)s->ended_by_server);
+                  (unsigned long long)s->ended_by_server,
+                  (unsigned long long)s->reconnected);
     va_buf_puts(&b, ",\"reasons\":[");
     for (i = 0; i < s->reason_count; i++) {
         va_buf_puts(&b, i != 0 ? "," : "");

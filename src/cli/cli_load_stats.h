@@ -26,6 +26,7 @@ typedef struct {
     uint64_t calls_ok;
     uint64_t calls_failed;
     uint64_t ended_by_server;
+    uint64_t reconnected; /* streams that followed on another */
     uint64_t answers_missing;
     uint64_t frames_sent;
     uint64_t messages_in;

@@ -177,7 +177,7 @@ void cli_load_stream_tick(cli_load_call_t *c, uint64_t due_us)
     cli_load_return_marks(c);
     converse(c, now);
     send_frame(c, next_payload(c));
-    if ((double)(now - c->begin_us) >= c->load->o->seconds * 1e6) {
+    if (now >= c->end_us) {
         hang_up(c);
     }
 }

@@ -314,6 +314,9 @@ static bool set_load(cli_options_t *o, int opt, const char *arg)
         return read_mode(o, arg);
     case OPT_REPEAT:
         return read_count(arg, 1000000, &o->repeat);
+    case OPT_RECONNECT:
+        o->reconnect = true;
+        return true;
     case OPT_ALLOW_REMOTE:
         o->allow_remote = true;
         return true;

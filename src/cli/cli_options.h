@@ -86,6 +86,7 @@ typedef struct {
     unsigned repeat;
     double ramp;
     double seconds;
+    bool reconnect;
     bool talk;
     bool allow_remote;
     const char *wav;

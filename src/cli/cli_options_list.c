@@ -101,6 +101,7 @@ const struct option cli_load_list[] = {
     {"seconds", required_argument, NULL, OPT_SECONDS},
     {"mode", required_argument, NULL, OPT_MODE},
     {"repeat-calls", required_argument, NULL, OPT_REPEAT},
+    {"reconnect", no_argument, NULL, OPT_RECONNECT},
     {"allow-remote", no_argument, NULL, OPT_ALLOW_REMOTE},
     {"wav", required_argument, NULL, OPT_WAV},
     {"say", required_argument, NULL, OPT_SAY},

@@ -59,6 +59,7 @@ enum {
     OPT_SECONDS,
     OPT_MODE,
     OPT_REPEAT,
+    OPT_RECONNECT,
     OPT_ALLOW_REMOTE,
     OPT_WAV,
     OPT_SAY

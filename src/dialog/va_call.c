@@ -533,6 +533,13 @@ va_phase_t va_call_phase(const va_call_t *call)
     return call->stt != 0 ? VA_PHASE_TRANSCRIBING : VA_PHASE_LISTENING;
 }
 
+bool va_call_at_rest(const va_call_t *call)
+{
+    return va_call_phase(call) == VA_PHASE_LISTENING && !call->speech.active &&
+           call->llm == 0 && call->stt == 0 &&
+           !va_listener_talking(call->listener) && call->digit_count == 0;
+}
+
 const char *va_call_phase_name(va_phase_t phase)
 {
     static const char *const names[] = {"listening", "transcribing", "thinking",

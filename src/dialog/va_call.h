@@ -250,6 +250,9 @@ uint64_t va_call_deadline(const va_call_t *call, uint64_t now_ms);
 
 va_phase_t va_call_phase(const va_call_t *call);
 
+/* Returns whether nobody speaks and nothing is under way: a time to part. */
+bool va_call_at_rest(const va_call_t *call);
+
 /* Returns the phase's name for a log line. */
 const char *va_call_phase_name(va_phase_t phase);
 

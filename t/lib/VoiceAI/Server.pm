@@ -8,6 +8,8 @@ package VoiceAI::Server;
 #     ... $server->port ...
 #     $server->stop;
 #
+# With daemon => 1 it goes to the background, as it does for operators.
+#
 # In the texts of the configuration %%PORT%% is the port, %%TLS%% one for TLS,
 # and %%DIR%% a folder of the server's own.  The status of nginx is asked for
 # on a third port.
@@ -20,6 +22,13 @@ use IO::Socket::INET;
 use Test::More;
 use Time::HiRes qw(sleep time);
 use VoiceAI;
+
+my %adopted;
+my $owner = $$;
+
+END {
+    kill 'QUIT', keys %adopted if $$ == $owner;
+}
 
 # Starts a server and waits until it serves.
 sub new
@@ -35,6 +44,7 @@ sub new
     $self->{pid} = start_process({ log => "$self->{dir}/nginx.log" },
         $ENV{TEST_NGINX_BINARY}, '-p', $self->{dir}, '-c',
         "$self->{dir}/nginx.conf", '-e', "$self->{dir}/error.log");
+    $self->adopt if $options{daemon};
 
     wait_for(20, sub { connect_to($self->{port}) || !$self->running })
         && $self->running or die "the server did not start:\n", $self->log,
@@ -51,12 +61,13 @@ sub configure
     my $user = $> == 0 ? 'user root;' : '';
     my $dir = $self->{dir};
     my $main = $options{main} // '';
+    my $daemon = $options{daemon} ? 'on' : 'off';
     my $temporary = join '', map { "    ${_}_temp_path $dir/$_;\n" }
         qw(client_body proxy fastcgi uwsgi scgi);
 
     my $conf = <<"END";
 $load$user
-daemon off;
+daemon $daemon;
 worker_processes $self->{workers};
 pid $dir/nginx.pid;
 error_log $dir/error.log info;
@@ -195,6 +206,35 @@ sub signal
     kill $signal, $self->{pid};
 }
 
+# Takes the master of the pid file for the server's: it is no child of ours.
+sub adopt
+{
+    my ($self, $other) = @_;
+    my $pid;
+
+    wait_for(20, sub {
+        ($pid) = VoiceAI::slurp("$self->{dir}/nginx.pid") =~ /^(\d+)$/m;
+        return $pid && $pid != ($other // 0);
+    }) or die "no master came up:\n", substr $self->log, -4096;
+    $adopted{$pid} = 1;
+    $self->{pid} = $pid;
+}
+
+# Has a new binary take over and the old master quit; returns the old one's
+# process.  The calls that it holds keep it.  Only a daemon does that.
+sub upgrade
+{
+    my ($self) = @_;
+    my $old = $self->{pid};
+
+    kill 'USR2', $old;
+    $self->adopt($old);
+    wait_for(20, sub { $self->{workers} == $self->workers })
+        or die "its workers did not:\n", substr $self->log, -4096;
+    kill 'QUIT', $old;
+    return $old;
+}
+
 # Whether the server runs.
 sub running
 {
@@ -210,6 +250,13 @@ sub stop
     my ($self, $may) = @_;
     my $name = 'the server of ' . (caller)[1] =~ s{.*/}{}r;
     my $status = stop_process($self->{pid}, 'QUIT');
+
+    if ($adopted{$self->{pid}}) {
+        kill 'QUIT', $self->{pid};
+        $status = 0 if wait_for(10, sub { !$self->running });
+        kill 'KILL', $self->{pid} if !defined $status;
+        delete $adopted{$self->{pid}};
+    }
 
     ok(defined $status && $status == 0, "$name ends when told to");
 
