@@ -48,6 +48,13 @@ void ngx_http_voiceai_api_call(va_buf_t *b, ngx_http_voiceai_record_t *rec);
 /* Appends a turn of a conversation, as a JSON object. */
 void ngx_http_voiceai_api_turn(va_buf_t *b, const va_turn_t *turn);
 
+/* The last segment of the path, and the one before it. */
+void ngx_http_voiceai_api_segment(ngx_http_request_t *r, ngx_str_t *segment,
+    ngx_str_t *last);
+
+/* The call's record into the context; NGX_OK, or a refusal that is noted. */
+ngx_int_t ngx_http_voiceai_api_find(ngx_http_request_t *r, ngx_str_t *sid);
+
 /* Sends JSON. */
 ngx_int_t ngx_http_voiceai_api_send(ngx_http_request_t *r, ngx_uint_t status,
     va_buf_t *json);

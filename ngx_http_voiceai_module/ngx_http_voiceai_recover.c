@@ -35,34 +35,15 @@ static ngx_int_t
 ngx_http_voiceai_recover_call(ngx_http_voiceai_main_conf_t *vmcf,
     ngx_http_voiceai_used_zone_t *used, ngx_http_voiceai_record_t *rec)
 {
-    va_buf_t                  url, body, hook;
-    va_rest_update_t          update;
+    va_buf_t                  hook;
     ngx_http_voiceai_rest_t  *rest;
 
-    va_buf_init(&url, VA_REST_URL_MAX);
-    va_buf_init(&body, VA_REST_BODY_MAX);
     va_buf_init(&hook, VA_REST_URL_MAX);
-
     ngx_http_voiceai_hook(&hook, used->conf, &used->srv->continue_uri, NULL);
 
-    ngx_memzero(&update, sizeof(va_rest_update_t));
-
-    update.base = ngx_http_voiceai_view(&used->conf->api_url);
-    update.account = ngx_http_voiceai_view(&used->conf->account_sid);
-    update.call.data = (char *) rec->sid;
-    update.call.len = rec->sid_len;
-    update.url = va_buf_view(&hook);
-
-    rest = NULL;
-
-    if (va_rest_update(&url, &body, &update) == VA_OK) {
-        rest = ngx_http_voiceai_rest_send(vmcf, used->conf, &url, &body,
-                                          ngx_http_voiceai_recover_answer,
-                                          NULL, ngx_cycle->log);
-    }
-
-    va_buf_free(&url);
-    va_buf_free(&body);
+    rest = ngx_http_voiceai_rest_update(vmcf, used->conf, rec, &hook,
+                                        ngx_http_voiceai_recover_answer, NULL,
+                                        ngx_cycle->log);
     va_buf_free(&hook);
 
     return rest ? NGX_OK : NGX_ERROR;

@@ -74,6 +74,51 @@ ngx_http_voiceai_rest_send(ngx_http_voiceai_main_conf_t *vmcf,
 }
 
 
+ngx_http_voiceai_rest_t *
+ngx_http_voiceai_rest_update(ngx_http_voiceai_main_conf_t *vmcf,
+    ngx_http_voiceai_loc_conf_t *conf, ngx_http_voiceai_record_t *rec,
+    va_buf_t *hook, ngx_http_voiceai_rest_pt handler, void *data,
+    ngx_log_t *log)
+{
+    va_buf_t                  url, body;
+    va_rest_update_t          update;
+    ngx_http_voiceai_rest_t  *rest;
+
+    if (hook && hook->rc != VA_OK) {
+        return NULL;
+    }
+
+    va_buf_init(&url, VA_REST_URL_MAX);
+    va_buf_init(&body, VA_REST_BODY_MAX);
+
+    ngx_memzero(&update, sizeof(va_rest_update_t));
+
+    update.base = ngx_http_voiceai_view(&conf->api_url);
+    update.account = ngx_http_voiceai_view(&conf->account_sid);
+    update.call.data = (char *) rec->sid;
+    update.call.len = rec->sid_len;
+
+    if (hook) {
+        update.url = va_buf_view(hook);
+
+    } else {
+        update.hang_up = 1;
+    }
+
+    rest = NULL;
+
+    if (va_rest_update(&url, &body, &update) == VA_OK) {
+        rest = ngx_http_voiceai_rest_send(vmcf, conf, &url, &body, handler,
+                                          data, log);
+    }
+
+    va_buf_free(&url);
+    va_buf_free(&body);
+
+    return rest;
+}
+
+
 static ngx_int_t
 ngx_http_voiceai_rest_start(ngx_http_voiceai_rest_t *rest)
 {

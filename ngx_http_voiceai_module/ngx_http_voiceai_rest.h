@@ -37,6 +37,15 @@ ngx_http_voiceai_rest_t *ngx_http_voiceai_rest_send(
     va_buf_t *url, va_buf_t *body, ngx_http_voiceai_rest_pt handler,
     void *data, ngx_log_t *log);
 
+/*
+ * Changes the call of a record: Twilio is to ask for the TwiML at hook, or
+ * (NULL) to hang up.  Otherwise as above.
+ */
+ngx_http_voiceai_rest_t *ngx_http_voiceai_rest_update(
+    ngx_http_voiceai_main_conf_t *vmcf, ngx_http_voiceai_loc_conf_t *conf,
+    ngx_http_voiceai_record_t *rec, va_buf_t *hook,
+    ngx_http_voiceai_rest_pt handler, void *data, ngx_log_t *log);
+
 /* Gives it up: the handler is not called any more. */
 void ngx_http_voiceai_rest_cancel(ngx_http_voiceai_rest_t *rest);
 
