@@ -93,6 +93,7 @@ ngx_http_voiceai_call_create(ngx_http_request_t *r,
 
     ngx_http_voiceai_call_restore(call);
     ngx_http_voiceai_work_warm(call);
+    call->listen = ngx_http_voiceai_listen_create(call);
 
     return call;
 }
@@ -263,6 +264,10 @@ ngx_http_voiceai_call_destroy(ngx_http_voiceai_call_t *call,
         }
     }
 
+    if (call->listen) {
+        ngx_http_voiceai_listen_free(call->listen);
+    }
+
     if (call->timer.timer_set) {
         ngx_del_timer(&call->timer);
     }
@@ -395,6 +400,10 @@ ngx_http_voiceai_call_message(ngx_http_voiceai_call_t *call,
                 ngx_http_voiceai_media_fail(call->request,
                                             "a payload is not base64");
                 return;
+            }
+
+            if (call->listen) {
+                ngx_http_voiceai_listen_audio(call->listen, audio, n);
             }
 
             va_call_audio(call->core, msg->timestamp, audio, n,
@@ -626,6 +635,11 @@ ngx_http_voiceai_call_act(void *ctx, const va_action_t *act)
         break;
 
     case VA_ACT_HEARD:
+
+        if (call->listen) {
+            ngx_http_voiceai_listen_heard(call->listen);
+        }
+
         call->changed = 1;
         ngx_http_voiceai_count(NGX_HTTP_VOICEAI_COUNT_HEARD,
                                act->text.len != 0);

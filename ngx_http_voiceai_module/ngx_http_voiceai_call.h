@@ -19,7 +19,8 @@
 #define NGX_HTTP_VOICEAI_PIECE       8000
 
 
-typedef struct ngx_http_voiceai_tools_s  ngx_http_voiceai_tools_t;
+typedef struct ngx_http_voiceai_tools_s   ngx_http_voiceai_tools_t;
+typedef struct ngx_http_voiceai_listen_s  ngx_http_voiceai_listen_t;
 
 
 typedef struct {
@@ -38,10 +39,12 @@ typedef struct {
     ngx_http_voiceai_tools_t    *tools;     /* NULL: none were called for */
     va_buf_t                     audio;     /* of a phrase to be kept */
     float                        confidence;
+    ngx_msec_t                   began;
 
     unsigned                     deferred:1;  /* something is to be done */
     unsigned                     fixed:1;     /* to be kept as a phrase */
     unsigned                     hangup:1;
+    unsigned                     listened:1;  /* the stream has it all */
     unsigned                     speculative:1;
     unsigned                     waits:1;     /* for the turn to be over */
 } ngx_http_voiceai_work_t;
@@ -66,6 +69,8 @@ struct ngx_http_voiceai_call_s {
     ngx_str_t                    farewell;
     ngx_str_t                    warning;
     ngx_str_t                    tool_filler;
+
+    ngx_http_voiceai_listen_t   *listen;    /* NULL: no recogniser streams */
 
     ngx_event_t                  timer;
     ngx_event_t                  deferred;
@@ -119,12 +124,28 @@ ngx_http_voiceai_work_t *ngx_http_voiceai_work_find(
     ngx_http_voiceai_call_t *call, uint32_t request);
 void ngx_http_voiceai_work_start(ngx_http_voiceai_call_t *call,
     ngx_uint_t stage, const va_action_t *act);
+void ngx_http_voiceai_work_listened(ngx_http_voiceai_work_t *work);
+void ngx_http_voiceai_work_whole(ngx_http_voiceai_work_t *work);
 void ngx_http_voiceai_work_commit(ngx_http_voiceai_call_t *call,
     uint32_t request);
 void ngx_http_voiceai_work_defer(ngx_http_voiceai_work_t *work);
 void ngx_http_voiceai_work_run(ngx_http_voiceai_work_t *work);
 void ngx_http_voiceai_work_free(ngx_http_voiceai_work_t *work);
 void ngx_http_voiceai_work_warm(ngx_http_voiceai_call_t *call);
+
+/* ngx_http_voiceai_listen.c */
+ngx_http_voiceai_listen_t *ngx_http_voiceai_listen_create(
+    ngx_http_voiceai_call_t *call);
+void ngx_http_voiceai_listen_free(ngx_http_voiceai_listen_t *l);
+void ngx_http_voiceai_listen_audio(ngx_http_voiceai_listen_t *l, u_char *ulaw,
+    size_t len);
+void ngx_http_voiceai_listen_heard(ngx_http_voiceai_listen_t *l);
+ngx_int_t ngx_http_voiceai_listen_work(ngx_http_voiceai_listen_t *l,
+    ngx_http_voiceai_work_t *work);
+void ngx_http_voiceai_listen_answer(ngx_http_voiceai_listen_t *l,
+    ngx_http_voiceai_work_t *work);
+void ngx_http_voiceai_listen_cancel(ngx_http_voiceai_listen_t *l,
+    ngx_http_voiceai_work_t *work);
 
 VA_END_DECLS
 

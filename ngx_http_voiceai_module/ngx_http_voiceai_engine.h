@@ -42,6 +42,7 @@ typedef struct {
 /* One engine of a stage: built in, or a provider. */
 typedef struct {
     ngx_uint_t                     builtin;
+    ngx_uint_t                     streams;   /* listens along */
     ngx_uint_t                     max_fails;   /* 0: never left alone */
     ngx_msec_t                     fail_timeout;
     ngx_http_voiceai_place_t      *place;     /* NULL when built in */

@@ -140,6 +140,10 @@ ngx_http_voiceai_engine_settle(ngx_conf_t *cf,
         return NGX_CONF_OK;
     }
 
+    engine->streams = va_ai_streams(
+                              ngx_http_voiceai_view(&engine->provider.kind),
+                              (va_ai_stage_t) stage);
+
     vmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_voiceai_module);
 
     engine->place = ngx_http_voiceai_place(cf, &vmcf->places, engine, stage);
@@ -541,7 +545,16 @@ ngx_int_t
 ngx_http_voiceai_engine_url(ngx_conf_t *cf, ngx_http_voiceai_provider_t *p,
     ngx_str_t *value)
 {
-    u_char  *path, *colon, *last;
+    u_char     *path, *colon, *last;
+    ngx_str_t  *scheme;
+
+    static ngx_str_t  schemes[] = {
+        ngx_string("https://"),
+        ngx_string("http://"),
+        ngx_string("wss://"),
+        ngx_string("ws://"),
+        ngx_null_string
+    };
 
     while (value->len && value->data[value->len - 1] == '/') {
         value->len--;
@@ -579,12 +592,19 @@ ngx_http_voiceai_engine_url(ngx_conf_t *cf, ngx_http_voiceai_provider_t *p,
         return NGX_OK;
     }
 
-    if (!(value->len > 8 && ngx_strncmp(value->data, "https://", 8) == 0)
-        && !(value->len > 7 && ngx_strncmp(value->data, "http://", 7) == 0))
-    {
+    for (scheme = schemes; scheme->len; scheme++) {
+        if (value->len > scheme->len
+            && ngx_strncmp(value->data, scheme->data, scheme->len) == 0)
+        {
+            break;
+        }
+    }
+
+    if (scheme->len == 0) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "invalid url \"%V\", it must begin with "
-                           "\"http://\" or \"https://\"", value);
+                           "\"http://\" or \"https://\", or of a recogniser "
+                           "that streams \"ws://\" or \"wss://\"", value);
         return NGX_ERROR;
     }
 
@@ -619,6 +639,15 @@ ngx_http_voiceai_engine_check(ngx_conf_t *cf,
 
         p->url.data = (u_char *) url;
         p->url.len = ngx_strlen(url);
+    }
+
+    if ((p->url.data[0] == 'w')
+        != va_ai_streams(ngx_http_voiceai_view(&p->kind),
+                         (va_ai_stage_t) stage))
+    {
+        return p->url.data[0] == 'w'
+               ? "needs a \"url\" of \"http://\" or \"https://\""
+               : "needs a \"url\" of \"ws://\" or \"wss://\"";
     }
 
     if (p->cert_key.len && p->cert.len == 0) {

@@ -100,6 +100,12 @@ ngx_http_voiceai_errand_next(ngx_http_voiceai_errand_t *e)
     while (e->next < e->engines->list->nelts) {
         e->engine = &engine[e->next++];
 
+        /* those listen along, see ngx_http_voiceai_listen.c */
+
+        if (e->engine->streams) {
+            continue;
+        }
+
         if (ngx_http_voiceai_health_take(e->engine, &probe) == NGX_OK) {
             e->probe = probe;
             return e->engine;

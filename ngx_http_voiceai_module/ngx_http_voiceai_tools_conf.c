@@ -133,6 +133,10 @@ ngx_http_voiceai_tool(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
+    if (engine.provider.url.data[0] == 'w') {
+        return "needs a URL of \"http://\" or \"https://\"";
+    }
+
     for (i = 3; i < cf->args->nelts; i++) {
         if (ngx_http_voiceai_tool_param(cf, tool, &engine, &value[i])
             != NGX_OK)

@@ -121,6 +121,7 @@ ngx_http_voiceai_work_start(ngx_http_voiceai_call_t *call, ngx_uint_t stage,
     work->request = act->request;
     work->stage = stage;
     work->confidence = -1;
+    work->began = ngx_current_msec;
     work->speculative = act->speculative;
     work->said = act->text;
     work->heard.data = (const char *) act->data;
@@ -138,7 +139,32 @@ ngx_http_voiceai_work_start(ngx_http_voiceai_call_t *call, ngx_uint_t stage,
     }
 
     ngx_http_voiceai_work_keep(work);
+
+    if (stage == NGX_HTTP_VOICEAI_STT && call->listen
+        && ngx_http_voiceai_listen_work(call->listen, work) == NGX_OK)
+    {
+        return;
+    }
+
     ngx_http_voiceai_work_submit(work);
+}
+
+
+/* The stream has nothing to say to this utterance: it is transcribed whole. */
+
+void
+ngx_http_voiceai_work_whole(ngx_http_voiceai_work_t *work)
+{
+    ngx_http_voiceai_work_submit(work);
+}
+
+
+/* The stream has said all it had. */
+
+void
+ngx_http_voiceai_work_listened(ngx_http_voiceai_work_t *work)
+{
+    ngx_http_voiceai_work_finish(work, va_str(NULL));
 }
 
 
@@ -154,7 +180,9 @@ ngx_http_voiceai_work_keep(ngx_http_voiceai_work_t *work)
 
     list = work->call->conf->engines[work->stage].list;
 
-    if (work->stage != NGX_HTTP_VOICEAI_TTS && list->nelts == 1) {
+    if (work->stage != NGX_HTTP_VOICEAI_TTS && list->nelts == 1
+        && work->call->listen == NULL)
+    {
         return;
     }
 
@@ -333,6 +361,10 @@ ngx_http_voiceai_work_free(ngx_http_voiceai_work_t *work)
 {
     ngx_http_voiceai_errand_cancel(&work->errand);
 
+    if (work->call->listen) {
+        ngx_http_voiceai_listen_cancel(work->call->listen, work);
+    }
+
     if (work->phrase) {
         ngx_http_voiceai_phrase_release(work->phrase);
     }
@@ -365,6 +397,10 @@ ngx_http_voiceai_work_run(ngx_http_voiceai_work_t *work)
     if (work->errand.job) {
         ngx_http_voiceai_errand_resume(&work->errand);
         return;
+    }
+
+    if (work->listened) {
+        ngx_http_voiceai_listen_answer(call->listen, work);
     }
 
     if (work->waits) {
