@@ -644,6 +644,7 @@ ngx_http_voiceai_call_act(void *ctx, const va_action_t *act)
         ngx_http_voiceai_count(NGX_HTTP_VOICEAI_COUNT_HEARD,
                                act->text.len != 0);
         ngx_http_voiceai_call_tell(call, act);
+        ngx_http_voiceai_observe_heard(rec, act->text, act->confidence);
         ngx_log_error(NGX_LOG_INFO, call->request->connection->log, 0,
                       "voiceai: call %*s caller spoke, %uz characters "
                       "understood", (size_t) rec->sid_len, rec->sid,
@@ -714,6 +715,7 @@ ngx_http_voiceai_call_spoke(ngx_http_voiceai_call_t *call,
     ngx_http_voiceai_count(NGX_HTTP_VOICEAI_COUNT_SPOKEN, 1);
     ngx_http_voiceai_count(NGX_HTTP_VOICEAI_COUNT_INTERRUPTED,
                            act->interrupted);
+    ngx_http_voiceai_observe_spoke(rec, act->text, act->interrupted, t);
 
     if (t->speech_end == 0 || t->first_sent == 0) {
         ngx_log_error(NGX_LOG_INFO, call->request->connection->log, 0,

@@ -66,6 +66,9 @@ ngx_http_voiceai_calls_handler(ngx_http_request_t *r)
     } else if (verb.len == 8 && ngx_strncmp(verb.data, "transfer", 8) == 0) {
         kind = NGX_HTTP_VOICEAI_BUS_TRANSFER;
 
+    } else if (r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD)) {
+        return ngx_http_voiceai_log_handler(r);
+
     } else {
         rc = ngx_http_voiceai_api_allowed(r);
 
@@ -299,6 +302,8 @@ ngx_http_voiceai_api_redirect(ngx_http_request_t *r, ngx_pool_cleanup_t *cln,
         ngx_http_voiceai_set(rec, say, text->data, text->len);
         ngx_http_voiceai_record_said(rec, VA_ROLE_ASSISTANT,
                                      ngx_http_voiceai_view(text), -1);
+        ngx_http_voiceai_observe_spoke(rec, ngx_http_voiceai_view(text), 0,
+                                       NULL);
         rec->answered = rec->turns;
         break;
 

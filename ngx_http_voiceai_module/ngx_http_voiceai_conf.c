@@ -400,46 +400,61 @@ ngx_http_voiceai_check(ngx_conf_t *cf, ngx_http_voiceai_loc_conf_t *conf)
 
 
 /*
- * The thread pool: the one that was named, or one of our own, declared here
- * as if "thread_pool voiceai threads=1;" stood in the configuration.
+ * A thread pool of our own, declared here as if "thread_pool name threads;"
+ * stood in the configuration, unless it does.
  */
+
+ngx_thread_pool_t *
+ngx_http_voiceai_own_pool(ngx_conf_t *cf, ngx_str_t *name,
+    const char *threads)
+{
+    ngx_str_t          *value;
+    ngx_array_t        *args, fake;
+    ngx_command_t      *cmd;
+    ngx_thread_pool_t  *pool;
+
+    pool = ngx_thread_pool_get(cf->cycle, name);
+
+    if (pool) {
+        return pool;
+    }
+
+    if (ngx_array_init(&fake, cf->pool, 3, sizeof(ngx_str_t)) != NGX_OK) {
+        return NULL;
+    }
+
+    value = ngx_array_push_n(&fake, 3);
+    ngx_str_set(&value[0], "thread_pool");
+    value[1] = *name;
+    value[2].data = (u_char *) threads;
+    value[2].len = ngx_strlen(threads);
+
+    args = cf->args;
+    cf->args = &fake;
+
+    cmd = ngx_thread_pool_module.commands;
+    if (cmd->set(cf, cmd, NULL) != NGX_CONF_OK) {
+        return NULL;
+    }
+
+    cf->args = args;
+
+    return ngx_thread_pool_add(cf, name);
+}
+
 
 ngx_int_t
 ngx_http_voiceai_pool(ngx_conf_t *cf, ngx_http_voiceai_main_conf_t *vmcf)
 {
-    ngx_str_t      *value, own = ngx_string("voiceai");
-    ngx_array_t    *args, fake;
-    ngx_command_t  *cmd;
+    ngx_str_t  own = ngx_string("voiceai");
 
     if (vmcf->pool_name.len == 0) {
         vmcf->pool_name = own;
-        vmcf->pool = ngx_thread_pool_get(cf->cycle, &own);
+        vmcf->pool = ngx_http_voiceai_own_pool(cf, &own, "threads=1");
 
-        if (vmcf->pool) {
-            return NGX_OK;
-        }
-
-        if (ngx_array_init(&fake, cf->pool, 3, sizeof(ngx_str_t)) != NGX_OK) {
-            return NGX_ERROR;
-        }
-
-        value = ngx_array_push_n(&fake, 3);
-        ngx_str_set(&value[0], "thread_pool");
-        value[1] = own;
-        ngx_str_set(&value[2], "threads=1");
-
-        args = cf->args;
-        cf->args = &fake;
-
-        cmd = ngx_thread_pool_module.commands;
-        if (cmd->set(cf, cmd, NULL) != NGX_CONF_OK) {
-            return NGX_ERROR;
-        }
-
-        cf->args = args;
+    } else {
+        vmcf->pool = ngx_thread_pool_add(cf, &vmcf->pool_name);
     }
-
-    vmcf->pool = ngx_thread_pool_add(cf, &vmcf->pool_name);
 
     return vmcf->pool ? NGX_OK : NGX_ERROR;
 }

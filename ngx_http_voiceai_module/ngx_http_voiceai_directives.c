@@ -84,6 +84,27 @@ ngx_command_t  ngx_http_voiceai_commands[] = {
       offsetof(ngx_http_voiceai_main_conf_t, pool_name),
       NULL },
 
+    { ngx_string("voiceai_call_log"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
+      ngx_http_voiceai_log_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("voiceai_redact"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
+      ngx_http_voiceai_log_redact,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("voiceai_call_log_keep"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_http_voiceai_log_keep,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
     ngx_http_voiceai_place("incoming", ngx_http_voiceai_incoming_handler),
     ngx_http_voiceai_place("continue", ngx_http_voiceai_continue_handler),
     ngx_http_voiceai_place("media", ngx_http_voiceai_media_handler),

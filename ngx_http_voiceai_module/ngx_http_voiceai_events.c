@@ -60,6 +60,8 @@ ngx_http_voiceai_event_text(ngx_shm_zone_t *zone,
     va_turn_t   turn;
     ngx_time_t *now;
 
+    ngx_http_voiceai_observe_event(rec, name);
+
     if (!ngx_http_voiceai_bus_listened(zone)) {
         return;
     }

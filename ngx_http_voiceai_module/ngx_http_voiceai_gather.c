@@ -291,6 +291,7 @@ ngx_http_voiceai_speech_heard(ngx_http_request_t *r, va_str_t said,
     rec->say_len = 0;
     rec->hangup = va_responder_goodbye(said);
     ngx_http_voiceai_record_said(rec, VA_ROLE_USER, said, confidence);
+    ngx_http_voiceai_observe_heard(rec, said, confidence);
 
     (void) ngx_http_voiceai_zone_store(vlcf->zone, rec,
                                        NGX_HTTP_VOICEAI_STORE_TURNS
@@ -533,6 +534,7 @@ ngx_http_voiceai_speech_answer(ngx_shm_zone_t *zone,
 
     if (text.len) {
         ngx_http_voiceai_record_said(rec, VA_ROLE_ASSISTANT, text, -1);
+        ngx_http_voiceai_observe_spoke(rec, text, 0, NULL);
 
     } else if (!hangup) {
         rec->failures++;
@@ -756,6 +758,7 @@ ngx_http_voiceai_speech_say(ngx_http_request_t *r, va_str_t text,
         ctx->record.state = NGX_HTTP_VOICEAI_ENDED;
         (void) ngx_http_voiceai_zone_store(vlcf->zone, &ctx->record,
                                            NGX_HTTP_VOICEAI_STORE_STATE);
+        ngx_http_voiceai_observe_event(&ctx->record, "hung-up");
 
         ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
                       "voiceai: call %*s hung up",

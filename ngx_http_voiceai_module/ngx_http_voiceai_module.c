@@ -7,6 +7,7 @@
 
 #include "ngx_http_voiceai_bus.h"
 #include "ngx_http_voiceai_web.h"
+#include "ngx_http_voiceai_log.h"
 
 
 typedef struct {
@@ -39,6 +40,8 @@ static ngx_http_voiceai_path_t  ngx_http_voiceai_paths[] = {
     { ngx_string("/sessions"), ngx_http_voiceai_sessions_handler, 0 },
     { ngx_string("/session/"), ngx_http_voiceai_session_handler, 1 },
     { ngx_string("/interrupt-call/"), ngx_http_voiceai_interrupt_handler, 1 },
+    { ngx_string("/calls"), ngx_http_voiceai_calls_handler, 0 },
+    { ngx_string("/calls.csv"), ngx_http_voiceai_calls_handler, 0 },
     { ngx_string("/calls/"), ngx_http_voiceai_calls_handler, 1 },
     { ngx_string("/events"), ngx_http_voiceai_events_handler, 0 },
     { ngx_string("/metrics"), ngx_http_voiceai_metrics_handler, 0 },
@@ -156,6 +159,7 @@ ngx_http_voiceai_postconfiguration(ngx_conf_t *cf)
     }
 
     if (ngx_http_voiceai_pool(cf, vmcf) != NGX_OK
+        || ngx_http_voiceai_log_setup(cf, vmcf) != NGX_OK
         || ngx_http_voiceai_metrics_zone(cf) != NGX_OK
         || ngx_http_voiceai_health_zone(cf, &vmcf->places) != NGX_OK)
     {
@@ -203,6 +207,7 @@ ngx_http_voiceai_init_process(ngx_cycle_t *cycle)
                    "voiceai %s", VA_VERSION);
 
     if (ngx_http_voiceai_metrics_init(cycle) != NGX_OK
+        || ngx_http_voiceai_log_init(cycle, vmcf) != NGX_OK
         || ngx_http_voiceai_bus_init(cycle, vmcf) != NGX_OK)
     {
         return NGX_ERROR;
@@ -229,5 +234,6 @@ ngx_http_voiceai_exit_process(ngx_cycle_t *cycle)
     ngx_http_voiceai_phrases_exit();
     ngx_http_voiceai_gather_exit();
     ngx_http_voiceai_transport_exit(cycle);
+    ngx_http_voiceai_log_exit();
     ngx_http_voiceai_metrics_exit();
 }

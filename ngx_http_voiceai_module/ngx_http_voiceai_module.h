@@ -14,6 +14,7 @@
 
 #include "ngx_http_voiceai_engine.h"
 #include "ngx_http_voiceai_metrics.h"
+#include "ngx_http_voiceai_observe.h"
 #include "ngx_http_voiceai_transport.h"
 #include "ngx_http_voiceai_zone.h"
 
@@ -62,12 +63,16 @@
 #define NGX_HTTP_VOICEAI_MACHINE_MESSAGE   2
 
 
+typedef struct ngx_http_voiceai_log_conf_s  ngx_http_voiceai_log_conf_t;
+
+
 typedef struct {
     ngx_thread_pool_t            *pool;
     ngx_str_t                     pool_name;
     ngx_uint_t                    used;     /* some server has a handler */
     ngx_array_t                   zones;    /* ngx_http_voiceai_used_zone_t */
     ngx_shm_zone_t               *metrics;
+    ngx_http_voiceai_log_conf_t  *log;      /* NULL: calls are forgotten */
     ngx_array_t                   places;   /* ngx_http_voiceai_place_t * */
     ngx_http_voiceai_engines_t    engines[NGX_HTTP_VOICEAI_STAGES];
                                             /* where none is configured */
@@ -237,6 +242,8 @@ char *ngx_http_voiceai_check(ngx_conf_t *cf,
     ngx_http_voiceai_loc_conf_t *conf);
 ngx_int_t ngx_http_voiceai_pool(ngx_conf_t *cf,
     ngx_http_voiceai_main_conf_t *vmcf);
+ngx_thread_pool_t *ngx_http_voiceai_own_pool(ngx_conf_t *cf, ngx_str_t *name,
+    const char *threads);
 
 /* ngx_http_voiceai_engine_conf.c */
 char *ngx_http_voiceai_engine(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
@@ -298,6 +305,17 @@ ngx_int_t ngx_http_voiceai_sessions_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_voiceai_session_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_voiceai_interrupt_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_voiceai_calls_handler(ngx_http_request_t *r);
+
+/* ngx_http_voiceai_log_conf.c */
+char *ngx_http_voiceai_log_slot(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_voiceai_log_redact(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_voiceai_log_keep(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+/* ngx_http_voiceai_log_read.c: GET on the calls */
+ngx_int_t ngx_http_voiceai_log_handler(ngx_http_request_t *r);
 
 /* ngx_http_voiceai_events.c */
 ngx_int_t ngx_http_voiceai_events_handler(ngx_http_request_t *r);

@@ -10,6 +10,7 @@
 
 #include "ngx_http_voiceai_api.h"
 #include "ngx_http_voiceai_bus.h"
+#include "ngx_http_voiceai_log.h"
 #include "ngx_http_voiceai_rest.h"
 
 #include "../src/twilio/va_make_call.h"
@@ -42,6 +43,7 @@ static void ngx_http_voiceai_make_call_answer(void *data, va_rc_t rc,
 static void ngx_http_voiceai_make_call_cleanup(void *data);
 static ngx_int_t ngx_http_voiceai_outbound(ngx_http_request_t *r);
 static ngx_int_t ngx_http_voiceai_status(ngx_http_request_t *r);
+static ngx_int_t ngx_http_voiceai_status_answer(ngx_http_request_t *r);
 static void ngx_http_voiceai_status_amd(ngx_http_request_t *r,
     ngx_http_voiceai_record_t *rec);
 
@@ -350,6 +352,7 @@ ngx_http_voiceai_outbound_adopt(ngx_shm_zone_t *zone,
     if (ngx_http_voiceai_zone_find(zone, rec, 0) != NGX_OK) {
         rec->status = status;
         (void) ngx_http_voiceai_zone_announce(zone, rec, 0);
+        ngx_http_voiceai_observe_event(rec, "made");
     }
 }
 
@@ -536,7 +539,6 @@ ngx_http_voiceai_status(ngx_http_request_t *r)
 {
     va_str_t                      word;
     va_step_t                     step;
-    va_buf_t                      twiml;
     ngx_int_t                     rc;
     ngx_uint_t                    what;
     va_status_t                   status;
@@ -595,7 +597,20 @@ ngx_http_voiceai_status(ngx_http_request_t *r)
         if (word.len) {
             ngx_http_voiceai_status_amd(r, rec);
         }
+
+        ngx_http_voiceai_observe_form(rec, ctx->form);
     }
+
+    return ngx_http_voiceai_log_wait(r, ngx_http_voiceai_status_answer);
+}
+
+
+/* Nothing: what is to be done was told before. */
+
+static ngx_int_t
+ngx_http_voiceai_status_answer(ngx_http_request_t *r)
+{
+    va_buf_t  twiml;
 
     va_buf_init(&twiml, VA_TWIML_MAX);
     va_twiml_begin(&twiml);

@@ -132,6 +132,7 @@ ngx_http_voiceai_begin(ngx_http_request_t *r)
         ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
                       "voiceai: call %*s announced",
                       (size_t) ctx->record.sid_len, ctx->record.sid);
+        ngx_http_voiceai_observe_event(&ctx->record, "announced");
 
         rc = ngx_http_voiceai_open(r, &twiml);
 
@@ -142,6 +143,7 @@ ngx_http_voiceai_begin(ngx_http_request_t *r)
                       "voiceai: call %*s refused, %ui calls are going on",
                       (size_t) ctx->record.sid_len, ctx->record.sid,
                       vlcf->max_calls);
+        ngx_http_voiceai_observe_event(&ctx->record, "refused");
 
         va_twiml_reject(&twiml, 1);
         rc = NGX_OK;
@@ -244,6 +246,7 @@ ngx_http_voiceai_continue(ngx_http_request_t *r)
         ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
                       "voiceai: call %*s transferred",
                       (size_t) rec->sid_len, rec->sid);
+        ngx_http_voiceai_observe_event(rec, "transferred");
 
         return ngx_http_voiceai_transfer(r, &twiml);
     }
@@ -261,6 +264,7 @@ ngx_http_voiceai_continue(ngx_http_request_t *r)
     ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
                   "voiceai: call %*s %s", (size_t) rec->sid_len, rec->sid,
                   over ? "hung up" : "connected again");
+    ngx_http_voiceai_observe_event(rec, over ? "hung-up" : "connected-again");
 
     if (over) {
         rec->state = NGX_HTTP_VOICEAI_ENDED;
@@ -437,6 +441,7 @@ ngx_http_voiceai_open(ngx_http_request_t *r, va_buf_t *twiml)
         if (say.len && ctx->record.history_len == 0) {
             ngx_http_voiceai_record_said(&ctx->record, VA_ROLE_ASSISTANT, say,
                                          -1);
+            ngx_http_voiceai_observe_spoke(&ctx->record, say, 0, NULL);
             (void) ngx_http_voiceai_zone_store(vlcf->zone, &ctx->record,
                                                NGX_HTTP_VOICEAI_STORE_TURNS);
         }
