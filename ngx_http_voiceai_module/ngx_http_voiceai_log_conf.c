@@ -167,7 +167,7 @@ ngx_http_voiceai_log_argument(ngx_conf_t *cf,
 }
 
 
-/* The path becomes a full one; where nothing else is told, so is the journal. */
+/* The path becomes a full one, and the journal is beside it unless told. */
 
 static ngx_int_t
 ngx_http_voiceai_log_sqlite(ngx_conf_t *cf, ngx_http_voiceai_log_conf_t *log,

@@ -72,7 +72,7 @@ static ngx_http_voiceai_reader_t   ngx_http_voiceai_reader;
 static ngx_thread_task_t          *ngx_http_voiceai_read_task;
 
 
-/* What follows the place of the interface: "", "CA...", "CA.../transcript.txt" */
+/* What follows the place of the interface: "", "CA...", "CA.../x.txt" */
 
 static void
 ngx_http_voiceai_read_rest(ngx_http_request_t *r, ngx_str_t *rest)
