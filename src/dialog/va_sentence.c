@@ -4,18 +4,41 @@
 #include <string.h>
 
 #define VA_UNDECIDED SIZE_MAX
+#define VA_CLAUSE_MIN 25      /* bytes before a first clause may end */
+#define VA_CLAUSE_MIN_WIDE 18 /* the same where a character is a syllable */
 
 /* Titles and the like whose full stop is part of the word.  "No." is not one
    of them: it is an answer far more often than a number's name. */
 static const char *const va_abbreviations[] = {
-    "mr",   "mrs", "ms",  "dr",   "prof", "sr",   "jr",  "st",
-    "vs",   "inc", "ltd", "co",   "corp", "tel",  "ext", "approx",
-    "dept", "est", "fig", "gen",  "col",  "capt", "lt",  "sgt",
-    "rev",  "hon", "ave", "blvd", "rd",   "etc"};
+    "mr", "mrs", "ms", "dr", "prof", "sr", "jr", "st", "vs", "inc", "ltd", "co",
+    "corp", "tel", "ext", "approx", "dept", "est", "fig", "gen", "col", "capt",
+    "lt", "sgt", "rev", "hon", "ave", "blvd", "rd", "etc",
+    /* months */
+    "jan", "feb", "aug", "sept", "oct", "nov", "dec",
+    /* German, French, Spanish, Portuguese, Italian */
+    "bzw", "ca", "evtl", "ggf", "nr", "str", "usw", "vgl", "mme", "mlle", "sra",
+    "dra", "ud", "uds",
+    "n\xc3\xba"
+    "m",
+    "p\xc3\xa1"
+    "g",
+    "sig", "dott"};
 
-/* The marks that end a sentence without white space behind them. */
-static const char *const va_wide_marks[] = {"\xe3\x80\x82", "\xef\xbc\x81",
-                                            "\xef\xbc\x9f", "\xe0\xa5\xa4"};
+/* The marks that end a sentence without white space behind them: Chinese and
+   Japanese, Hindi, Arabic, Urdu, Armenian, Amharic, Khmer, Burmese. */
+static const char *const va_wide_marks[] = {
+    "\xe3\x80\x82", "\xef\xbc\x81", "\xef\xbc\x9f", "\xef\xbd\xa1",
+    "\xe0\xa5\xa4", "\xe0\xa5\xa5", "\xd8\x9f",     "\xdb\x94",
+    "\xd6\x89",     "\xe1\x8d\xa2", "\xe1\x8d\xa7", "\xe1\x9f\x94",
+    "\xe1\x81\x8b"};
+
+/* The marks between the clauses of scripts that write no space behind them. */
+static const char *const va_wide_commas[] = {"\xef\xbc\x8c", "\xe3\x80\x81",
+                                             "\xef\xbc\x9b", "\xef\xbc\x9a"};
+
+/* Those that have: Arabic comma and semicolon and dashes among them. */
+static const char *const va_commas[] = {
+    ",", ";", ":", "\xd8\x8c", "\xd8\x9b", "\xe2\x80\x94", "\xe2\x80\x93"};
 
 /* What may stand between the mark and the white space. */
 static const char *const va_closers[] = {"\"",
@@ -75,6 +98,9 @@ static size_t va_end_mark(va_str_t text, size_t i)
 {
     if (text.data[i] == '.' || text.data[i] == '!' || text.data[i] == '?') {
         return 1;
+    }
+    if ((uint8_t)text.data[i] < 0xc0) {
+        return 0;
     }
     return va_one_of((va_str_t){text.data + i, text.len - i}, va_wide_marks,
                      sizeof(va_wide_marks) / sizeof(va_wide_marks[0]));
@@ -223,6 +249,64 @@ static size_t va_sentence_end(va_str_t text, size_t i, size_t n, size_t limit)
         return after;
     }
     return VA_UNDECIDED;
+}
+
+/* Whether a digit stands on both sides of the comma and white space at i. */
+static bool va_is_in_number(va_str_t text, size_t i, size_t after)
+{
+    return isdigit((unsigned char)text.data[i - 1]) &&
+           isdigit((unsigned char)text.data[after]);
+}
+
+/*
+ * Returns where the clause ends that has its mark at text[i], 0 if none ends
+ * there, or VA_UNDECIDED.
+ */
+static size_t va_clause_end(va_str_t text, size_t i, size_t limit)
+{
+    va_str_t rest = {text.data + i, limit - i};
+    size_t n;
+
+    if (i < VA_CLAUSE_MIN_WIDE) {
+        return 0;
+    }
+    n = va_one_of(rest, va_wide_commas,
+                  sizeof(va_wide_commas) / sizeof(va_wide_commas[0]));
+
+    if (n != 0) {
+        return i + n;
+    }
+    n = va_one_of(rest, va_commas, sizeof(va_commas) / sizeof(va_commas[0]));
+    if (n == 0 || i < VA_CLAUSE_MIN || text.data[i - 1] == '.') {
+        return 0;
+    }
+    /* The character behind the white space tells a list of digits. */
+    if (i + n + 1 >= limit) {
+        return VA_UNDECIDED;
+    }
+    return va_is_space(text.data[i + n]) && !va_is_in_number(text, i, i + n + 1)
+               ? i + n
+               : 0;
+}
+
+va_rc_t va_sentence_first(va_str_t text, bool final, size_t *used,
+                          va_str_t *sentence)
+{
+    size_t limit = text.len < VA_SENTENCE_MAX ? text.len : VA_SENTENCE_MAX;
+    va_rc_t rc = va_sentence_next(text, final, used, sentence);
+
+    for (size_t i = 1; i < limit && (rc != VA_OK || i < *used); i++) {
+        size_t end = va_clause_end(text, i, limit);
+
+        if (end == VA_UNDECIDED) {
+            break;
+        }
+        if (end != 0 && (rc != VA_OK || end < *used)) {
+            va_sentence_give(text, end, used, sentence);
+            return VA_OK;
+        }
+    }
+    return rc;
 }
 
 va_rc_t va_sentence_next(va_str_t text, bool final, size_t *used,

@@ -12,16 +12,22 @@
 #include "dialog/va_sentence.h"
 #include "exact.h"
 
+/* Whether the beginning may be a clause. */
+static bool first;
+
 /* Appends the sentences of text that are complete, each between bars. */
 static size_t cut(va_buf_t *out, va_str_t text, bool final)
 {
     size_t done = 0;
+    bool begin = out->len == 0;
 
     for (;;) {
         va_str_t rest = exact((va_str_t){text.data + done, text.len - done});
         va_str_t sentence = {NULL, 0};
         size_t used = 0;
-        va_rc_t rc = va_sentence_next(rest, final, &used, &sentence);
+        va_rc_t rc = (first && begin && done == 0
+                          ? va_sentence_first
+                          : va_sentence_next)(rest, final, &used, &sentence);
 
         if (rc == VA_OK) {
             assert_true(used > 0 && used <= rest.len);
@@ -288,9 +294,79 @@ static void test_long_streamed(void **state)
     }
 }
 
+static void marks_of_many_scripts(void **state)
+{
+    (void)state;
+    /* Chinese, Japanese (halfwidth), Hindi, Arabic, Urdu, Armenian, Amharic,
+       Khmer, Burmese */
+    check("\xe4\xbd\xa0\xe5\xa5\xbd\xe3\x80\x82\xe5\x90\x97\xef\xbc\x9f",
+          "|\xe4\xbd\xa0\xe5\xa5\xbd\xe3\x80\x82|\xe5\x90\x97\xef\xbc\x9f|");
+    check("\xef\xbd\xb1\xef\xbd\xa1\xef\xbd\xb2",
+          "|\xef\xbd\xb1\xef\xbd\xa1|\xef\xbd\xb2|");
+    check("\xe0\xa4\x95\xe0\xa5\xa4\xe0\xa4\x96\xe0\xa5\xa5\xe0\xa4\x97",
+          "|\xe0\xa4\x95\xe0\xa5\xa4|\xe0\xa4\x96\xe0\xa5\xa5|"
+          "\xe0\xa4\x97|");
+    check("\xd9\x83\xd9\x8a\xd9\x81\xd8\x9f \xd9\x86\xd8\xb9\xd9\x85.",
+          "|\xd9\x83\xd9\x8a\xd9\x81\xd8\x9f|\xd9\x86\xd8\xb9\xd9\x85.|");
+    check("\xdb\x81\xdb\x94 \xdb\x81", "|\xdb\x81\xdb\x94|\xdb\x81|");
+    check("\xd5\xa1\xd6\x89 \xd5\xa2", "|\xd5\xa1\xd6\x89|\xd5\xa2|");
+    check("\xe1\x88\x80\xe1\x8d\xa2\xe1\x88\x80\xe1\x8d\xa7",
+          "|\xe1\x88\x80\xe1\x8d\xa2|\xe1\x88\x80\xe1\x8d\xa7|");
+    check("\xe1\x9e\x80\xe1\x9f\x94\xe1\x9e\x80",
+          "|\xe1\x9e\x80\xe1\x9f\x94|\xe1\x9e\x80|");
+    check("\xe1\x80\x80\xe1\x81\x8b\xe1\x80\x80",
+          "|\xe1\x80\x80\xe1\x81\x8b|\xe1\x80\x80|");
+    /* abbreviations of other languages */
+    check("Das sind ca. 5 bzw. 6. Gut.", "|Das sind ca. 5 bzw. 6.|Gut.|");
+    check("La Sra. G\xc3\xb3mez, p\xc3\xa1g. 5. S\xc3\xad.",
+          "|La Sra. G\xc3\xb3mez, p\xc3\xa1g. 5.|S\xc3\xad.|");
+    check("On Feb. 3 it was $1,234.56. Yes.",
+          "|On Feb. 3 it was $1,234.56.|Yes.|");
+}
+
+static void the_first_clause_comes_early(void **state)
+{
+    (void)state;
+    first = true;
+    check("I have looked at your account, and all is well, thank you. Bye.",
+          "|I have looked at your account,|and all is well, thank you.|Bye.|");
+    /* too short, a number, a list of digits, behind an abbreviation */
+    check("Yes, of course, and I think so, too.",
+          "|Yes, of course, and I think so,|too.|");
+    check("The whole price of it is 1,234 dollars, sir.",
+          "|The whole price of it is 1,234 dollars,|sir.|");
+    check("Your telephone number is 5, 5, 1, 2, right?",
+          "|Your telephone number is 5, 5, 1, 2,|right?|");
+    check("We open it at eight o'clock, a.m., every day.",
+          "|We open it at eight o'clock,|a.m., every day.|");
+    check("You may call us until 10 p.m., every day of it.",
+          "|You may call us until 10 p.m., every day of it.|");
+    check("Meet me at half past ten (10:30) or at 11:45 then.",
+          "|Meet me at half past ten (10:30) or at 11:45 then.|");
+    check("There are two things to do: first one and then two.",
+          "|There are two things to do:|first one and then two.|");
+    check("Short one. And this one is rather long, it is.",
+          "|Short one.|And this one is rather long, it is.|");
+    check("A text that ends with a comma,", "|A text that ends with a comma,|");
+    /* Chinese and Arabic */
+    check("\xe4\xbd\xa0\xe4\xbd\xa0\xe4\xbd\xa0\xe4\xbd\xa0\xe4\xbd\xa0"
+          "\xe4\xbd\xa0\xef\xbc\x8c\xe5\xa5\xbd\xe3\x80\x82",
+          "|\xe4\xbd\xa0\xe4\xbd\xa0\xe4\xbd\xa0\xe4\xbd\xa0\xe4\xbd\xa0"
+          "\xe4\xbd\xa0\xef\xbc\x8c|\xe5\xa5\xbd\xe3\x80\x82|");
+    check("\xd9\x86\xd8\xb9\xd9\x85 \xd9\x86\xd8\xb9\xd9\x85 "
+          "\xd9\x86\xd8\xb9\xd9\x85 \xd9\x86\xd8\xb9\xd9\x85\xd8\x8c "
+          "\xd9\x86",
+          "|\xd9\x86\xd8\xb9\xd9\x85 \xd9\x86\xd8\xb9\xd9\x85 "
+          "\xd9\x86\xd8\xb9\xd9\x85 \xd9\x86\xd8\xb9\xd9\x85\xd8\x8c|"
+          "\xd9\x86|");
+    first = false;
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(marks_of_many_scripts),
+        cmocka_unit_test(the_first_clause_comes_early),
         cmocka_unit_test(test_plain),
         cmocka_unit_test(test_complete),
         cmocka_unit_test(test_numbers),
