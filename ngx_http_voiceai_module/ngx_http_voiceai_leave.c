@@ -233,6 +233,7 @@ ngx_http_voiceai_leave_audio(ngx_http_voiceai_call_t *call, va_buf_t *audio)
     va_str_t                    text;
     va_buf_t                    key;
     ngx_uint_t                  i;
+    va_sentence_pt              next;
     va_ai_input_t               input;
     ngx_http_voiceai_phrase_t  *phrase;
     ngx_http_voiceai_engine_t  *engine;
@@ -245,8 +246,13 @@ ngx_http_voiceai_leave_audio(ngx_http_voiceai_call_t *call, va_buf_t *audio)
 
     engine = call->conf->engines[NGX_HTTP_VOICEAI_TTS].list->elts;
     text = ngx_http_voiceai_view(&call->farewell);
+    next = va_sentence_first;
 
-    while (va_sentence_next(text, 1, &used, &input.text) == VA_OK) {
+    while (next(text, 1, &used, &input.text) == VA_OK) {
+
+        if (input.text.len) {
+            next = va_sentence_next;
+        }
 
         for (i = 0;
              i < call->conf->engines[NGX_HTTP_VOICEAI_TTS].list->nelts

@@ -41,6 +41,7 @@ ngx_http_voiceai_work_warm(ngx_http_voiceai_call_t *call)
     ngx_uint_t                     i;
     ngx_str_t                     *fixed[] = { &call->apology,
                                                &call->farewell };
+    va_sentence_pt                 next;
     va_ai_input_t                  input;
     ngx_http_voiceai_engine_t     *engine;
     ngx_http_voiceai_main_conf_t  *vmcf;
@@ -63,10 +64,12 @@ ngx_http_voiceai_work_warm(ngx_http_voiceai_call_t *call)
     for (i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++) {
 
         text = ngx_http_voiceai_view(fixed[i]);
+        next = va_sentence_first;
 
-        while (va_sentence_next(text, 1, &used, &input.text) == VA_OK) {
+        while (next(text, 1, &used, &input.text) == VA_OK) {
 
             if (input.text.len) {
+                next = va_sentence_next;
                 ngx_http_voiceai_phrase_warm(vmcf->pool, &engine->provider,
                                              &input);
             }

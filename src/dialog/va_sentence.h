@@ -17,6 +17,10 @@
 
 #define VA_SENTENCE_MAX 240
 
+/* One of the two below. */
+typedef va_rc_t (*va_sentence_pt)(va_str_t text, bool final, size_t *used,
+                                  va_str_t *sentence);
+
 VA_BEGIN_DECLS
 
 /*

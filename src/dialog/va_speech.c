@@ -9,6 +9,9 @@
 #define VA_STARVE_MS 200        /* closer to silence than this, send anything */
 #define VA_SAMPLES_PER_CHAR 530 /* of English read at an ordinary pace */
 #define VA_NOT_KNOWN UINT64_MAX
+#define VA_SPEECH_PIECE 1024 /* bytes of text made speakable at a time */
+#define VA_SPEECH_WORDS                                                        \
+    (4 * (VA_SPEECH_PIECE + VA_SPEAKABLE_HOLD)) /* no byte makes more of it */
 #define VA_PACKET_MS (VA_SPEECH_PACKET / (VA_RATE / 1000))
 #define VA_RETRY_MS 100 /* until memory is tried for again */
 #define VA_SOON_MS                                                             \
@@ -29,6 +32,7 @@ void va_speech_init(va_speech_t *s, va_action_pt act, void *ctx,
     s->next_request = next_request;
     s->times = times;
     va_buf_init(&s->text, VA_SPEECH_TEXT);
+    va_buf_init(&s->words, VA_SPEECH_WORDS);
     va_buf_init(&s->queue, VA_SPEECH_QUEUE);
 }
 
@@ -43,12 +47,14 @@ void va_speech_keep_sent(va_speech_t *s)
 void va_speech_free(va_speech_t *s)
 {
     va_buf_free(&s->text);
+    va_buf_free(&s->words);
     va_buf_free(&s->queue);
 }
 
 void va_speech_begin(va_speech_t *s)
 {
     va_buf_reset(&s->text);
+    memset(&s->speakable, 0, sizeof(s->speakable));
     va_buf_reset(&s->queue);
     s->active = true;
     s->gate = false;
@@ -142,15 +148,35 @@ static void va_speech_keep(va_speech_t *s, va_str_t text)
     va_buf_str(&s->text, text);
 }
 
+/* Keeps of the text what can be said, in pieces that have a bound. */
+static void va_speech_clean(va_speech_t *s, va_str_t text, bool last)
+{
+    while (text.len != 0) {
+        size_t n = text.len < VA_SPEECH_PIECE ? text.len : VA_SPEECH_PIECE;
+
+        va_speakable_feed(&s->speakable, (va_str_t){text.data, n}, &s->words);
+        va_speech_keep(s, va_buf_view(&s->words));
+        va_buf_reset(&s->words);
+        text.data += n;
+        text.len -= n;
+    }
+    if (last) {
+        va_speakable_finish(&s->speakable, &s->words);
+        va_speech_keep(s, va_buf_view(&s->words));
+        va_buf_reset(&s->words);
+    }
+}
+
 void va_speech_write(va_speech_t *s, va_str_t text, bool done, uint64_t now_ms)
 {
     va_str_t sentence;
     size_t used;
 
-    va_speech_keep(s, text);
+    va_speech_clean(s, text, done && !s->text_done);
     s->text_done = s->text_done || done;
     while (s->count < VA_SPEECH_SENTENCES && s->split < s->text.len &&
-           va_sentence_next(
+           /* The caller waits for the first words, and for no others. */
+           (s->count == 0 ? va_sentence_first : va_sentence_next)(
                (va_str_t){s->text.data + s->split, s->text.len - s->split},
                s->text_done, &used, &sentence) == VA_OK) {
         if (sentence.len != 0) {

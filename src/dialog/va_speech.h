@@ -12,6 +12,7 @@
 #include "../base/va_buf.h"
 #include "va_call.h"
 #include "va_playout.h"
+#include "va_speakable.h"
 
 #define VA_SPEECH_TEXT 8192    /* bytes of one turn; the rest is not said */
 #define VA_SPEECH_SENTENCES 96 /* of one turn, likewise */
@@ -50,7 +51,9 @@ typedef struct {
     bool text_done; /* no more text will come */
     bool text_full; /* or none that there is room for */
     va_buf_t text;
-    size_t split; /* text before it was cut into sentences */
+    va_speakable_t speakable; /* makes the text of what comes */
+    va_buf_t words;           /* what it made, empty between calls */
+    size_t split;             /* text before it was cut into sentences */
     va_speech_sentence_t sentences[VA_SPEECH_SENTENCES];
     size_t count;
     size_t asked;                            /* sentences given to the voice */

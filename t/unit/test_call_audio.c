@@ -26,7 +26,7 @@ static void backpressure(world_t *w, size_t piece, uint32_t ms)
 {
     static const char *const hears[] = {"Tell.", NULL};
     static const char *const replies[] = {
-        "Number one is a sentence that goes on and on and on, for quite long. "
+        "Number one is a sentence that goes on and on and on and quite long. "
         "Number two is shorter by some. Three. "
         "Number four is a sentence that again goes on and on and on, and on.",
         NULL};

@@ -346,17 +346,39 @@ static void test_long_reply_cut(void **state)
     va_str_t kept;
 
     for (size_t i = 0; i < VA_SPEECH_TEXT - 1; i++) {
-        text[i] = i % 100 == 99 ? '.' : i % 10 == 0 ? ' ' : 'a';
+        text[i] = i % 100 == 99 ? '.' : i % 10 == 1 ? ' ' : 'a';
     }
-    strcpy(text + VA_SPEECH_TEXT - 1, "\xc3\xb6|b");
+    strcpy(text + VA_SPEECH_TEXT - 1, "\xc3\xb6xb");
     w->hears = hears;
     w->replies = replies;
     world_begin(w);
     world_talk(w, w->start + 1000, 600);
     world_until(w, 600000);
     kept = va_history_last(va_call_history(w->call), VA_ROLE_ASSISTANT);
-    assert_int_equal(kept.len, VA_SPEECH_TEXT - 3); /* trimmed on both sides */
+    assert_int_equal(kept.len, VA_SPEECH_TEXT - 1);
     assert_int_equal(kept.data[kept.len - 1], 'a');
+}
+
+/* What is for eyes is neither said nor kept, and the first clause is early. */
+static void test_reply_for_eyes(void **state)
+{
+    static const char *const hears[] = {"Hi.", NULL};
+    static const char *const replies[] = {
+        "**Good morning** to you and to all, I am \xf0\x9f\x98\x80 fine.\n- "
+        "[One](http://x/y)",
+        NULL};
+    world_t *w = *state;
+    va_str_t kept;
+
+    w->hears = hears;
+    w->replies = replies;
+    world_begin(w);
+    world_talk(w, w->start + 1000, 600);
+    world_until(w, 60000);
+    assert_int_equal(world_count(w, "speak"), 3);
+    kept = va_history_last(va_call_history(w->call), VA_ROLE_ASSISTANT);
+    assert_true(va_str_eq(
+        kept, VA_STR("Good morning to you and to all, I am fine.\nOne")));
 }
 
 static void test_many_sentences(void **state)
@@ -514,6 +536,7 @@ int main(void)
         TEST(test_silent_hangup),
         TEST(test_reply_without_end),
         TEST(test_long_reply),
+        TEST(test_reply_for_eyes),
         TEST(test_long_reply_cut),
         TEST(test_many_sentences),
 
