@@ -8,25 +8,13 @@
  */
 
 const http = require('http');
+const tone = require('./lib/tone');
 
 const SAMPLES_PER_CHAR = 530;
 const REPLY = 'Here is what I can tell you about it. ' +
     'There are three things that you may want to know before you decide. ' +
     'The first is that we are open every day of the week. ' +
     'Shall I go on with the second one?';
-
-/* Ten minutes of 400 Hz; one period is 20 samples. */
-function tone(n) {
-    const period = [];
-    for (let i = 0; i < 20; i++) {
-        const pcm = Math.round(6000 * Math.sin(2 * Math.PI * i / 20));
-        const magnitude = Math.abs(pcm) + 132;
-        const segment = 24 - Math.clz32(magnitude);
-        period.push(~((pcm < 0 ? 0x80 : 0) | segment << 4 |
-                      (magnitude >> (segment + 3) & 15)) & 255);
-    }
-    return Buffer.alloc(n, Buffer.from(period));
-}
 
 const audio = tone(600 * 8000);
 const own = { requests: 0, total_ms: 0 };

@@ -6,6 +6,8 @@
  *   row NAME=VALUE... FILE...   values, and what the simulator told in files
  *   table FILE COLUMN...        prints the rows of a file as a table
  *   turns FILE                  medians of how the server's log splits answers
+ *   overhead EVENTS TURNS       what of an answer's time was the server's own:
+ *                               its events, and what paced.js has told
  */
 
 const fs = require('fs');
@@ -87,11 +89,48 @@ function turns(file) {
     return result;
 }
 
+/* Milliseconds from the end of the turn; own: less what the engines took. */
+function overhead(eventsFile, turnsFile) {
+    const engines = new Map(JSON.parse(fs.readFileSync(turnsFile, 'utf8'))
+        .map((turn) => [turn.number, turn]));
+    const rows = [];
+    for (const line of fs.readFileSync(eventsFile, 'utf8').split('\n')) {
+        const event = line.startsWith('data: {') ? JSON.parse(line.slice(6)) : {};
+        const number = event.event === 'said' && /number (\d+)/.exec(event.text);
+        const turn = number && engines.get(Number(number[1]));
+        const t = event.latency_ms;
+        if (!turn || !t || t.first_sent === undefined || t.silence === undefined) {
+            continue;
+        }
+        const since = (name) => t[name] - t.silence;
+        rows.push({
+            silence: t.silence,
+            transcript: since('transcript'),
+            first_token: since('first_text'),
+            first_clause: since('first_clause'),
+            first_audio: since('first_audio'),
+            first_sent: since('first_sent'),
+            engines: turn.recogniser + turn.model + turn.voice,
+            own: since('first_sent') - turn.recogniser - turn.model - turn.voice,
+            to_model: turn.transcript_to_model,
+            to_voice: turn.clause_to_voice,
+        });
+    }
+    const result = { turns: rows.length };
+    for (const name of Object.keys(rows[0] || {})) {
+        const sorted = rows.map((one) => one[name]).sort((a, b) => a - b);
+        result[name] = Math.round(at(sorted, 0.5) * 10) / 10;
+        result[`${name}_p99`] = Math.round(at(sorted, 0.99) * 10) / 10;
+    }
+    return result;
+}
+
 const [command, ...args] = process.argv.slice(2);
 
 if (command === 'table') {
     table(args[0], args.slice(1));
 } else {
-    console.log(JSON.stringify(command === 'row' ? row(args)
-        : turns(args[0])));
+    const commands = { row: () => row(args), turns: () => turns(args[0]),
+        overhead: () => overhead(args[0], args[1]) };
+    console.log(JSON.stringify(commands[command]()));
 }

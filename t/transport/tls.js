@@ -8,7 +8,7 @@
  * DIR has certificates (good, other, expired, and ca.pem that signed them),
  * PORT is of the server behind.  Prints one line of JSON with ports:
  *
- *   good, other, expired   with that certificate, HTTP/1.1
+ *   good, other, expired   with that certificate, HTTP/1.1; fresh as good
  *   mutual, mutual12       asks for a certificate; by TLS 1.3, and by 1.2
  *   tls11, tls12           nothing newer than that
  *   h2                     HTTP/2 by itself: two deltas, "one " and "two";
@@ -113,6 +113,7 @@ const mutual = { ...certificate('good'), requestCert: true,
 
 const servers = {
     good: front(certificate('good')),
+    fresh: front(certificate('good')),
     other: front(certificate('other')),
     expired: front(certificate('expired')),
     mutual: front(mutual),
