@@ -47,6 +47,8 @@ Usage: ./build.sh COMMAND [ARGUMENT...]
   build --sanitize            build nginx, module and programs with
                               AddressSanitizer and UndefinedBehaviorSanitizer
   demo                        start the assistant and call it
+  demo phone                  start the assistant for a browser: its phone and
+                              its dashboard
   test [STAGE...]             run all tests, or only the stages named
   bench [NAME]                measure
   fuzz [SECONDS] [NAME]       fuzz each parser (60 seconds each by default)
@@ -397,7 +399,7 @@ cmd_build() {
 cmd_demo() {
     deps_build
     build_release
-    exec bash "$root/src/cli/demo.sh" "$release" "$build/demo"
+    exec bash "$root/src/cli/demo.sh" "$release" "$build/demo" "$@"
 }
 
 cmd_test() {

@@ -4,7 +4,9 @@
 # it, lets it call back, shows both conversations and leaves what was heard as
 # WAV files.
 #
-# Usage: demo.sh RELEASE_DIR WORK_DIR
+# Usage: demo.sh RELEASE_DIR WORK_DIR [phone]
+#
+# With "phone" it calls nobody, and waits for a browser until it is ended.
 
 set -euo pipefail
 
@@ -126,6 +128,20 @@ pids+=("$(cat "$run/nginx.pid")")
 echo "nginx answers on 127.0.0.1:$port ($work/nginx.conf)"
 cat "$work/health.json"
 echo
+
+if [ "${3:-}" = phone ]; then
+    echo
+    echo "the phone:     http://localhost:$port/phone"
+    echo "the dashboard: http://localhost:$port/dashboard"
+    echo "their key:     $key"
+    echo
+    echo "Ctrl-C ends it"
+    trap 'exit 0' INT TERM
+    while kill -0 "${pids[1]}" 2>/dev/null; do
+        sleep 1
+    done
+    fail "nginx has ended: $work/error.log"
+fi
 
 "$release/voiceai-sim" call "http://127.0.0.1:$port/voice/incoming" \
     --auth-token "file:$run/token" --public-url https://demo.example.com \

@@ -67,11 +67,24 @@ export class Transcript {
     #open = null;
     #said = "";
     #most;
+    #follow = true;
 
     constructor(list, you, most = 400) {
         this.#list = list;
         this.#you = you;
         this.#most = most;
+        const log = list.parentElement;
+        log.addEventListener("scroll", () => {
+            this.#follow = log.scrollHeight - log.scrollTop - log.clientHeight < 40;
+        });
+        new ResizeObserver(() => this.#scroll()).observe(log);
+    }
+
+    // Shows what was said last, unless somebody looks at what was said before.
+    #scroll() {
+        if (this.#follow) {
+            this.#list.parentElement.scrollTop = this.#list.parentElement.scrollHeight;
+        }
     }
 
     clear() {
@@ -81,8 +94,6 @@ export class Transcript {
     }
 
     #add(role, ...content) {
-        const log = this.#list.parentElement;
-        const near = log.scrollHeight - log.scrollTop - log.clientHeight < 80;
         const item = el("li", { class: `turn ${role}` },
             el("span", { class: "who" }, text(role === "user" ? this.#you : "assistant")),
             el("div", { class: "words" }, ...content));
@@ -90,15 +101,14 @@ export class Transcript {
         while (this.#list.childElementCount > this.#most) {
             this.#list.firstElementChild.remove();
         }
-        if (near) {
-            log.scrollTop = log.scrollHeight;
-        }
+        this.#scroll();
         return item;
     }
 
     #note(item, ...content) {
         const note = item.querySelector(".note") ?? item.appendChild(el("span", { class: "note" }));
         note.append(...note.hasChildNodes() ? [" · "] : [], ...content);
+        this.#scroll();
     }
 
     #late(item, turn) {
@@ -137,7 +147,7 @@ export class Transcript {
         this.#said = `${this.#said} ${event.text}`.trim();
         if (this.#open) {
             this.#open.querySelector(".words").replaceChildren(foreign(this.#said));
-            this.#list.parentElement.scrollTop = this.#list.parentElement.scrollHeight;
+            this.#scroll();
         } else {
             this.#open = this.#add("assistant", foreign(this.#said));
             this.#open.classList.add("speaking");
