@@ -142,6 +142,8 @@ ngx_http_voiceai_call_texts(ngx_http_voiceai_call_t *call)
 void
 ngx_http_voiceai_call_start(ngx_http_voiceai_call_t *call)
 {
+    ngx_str_t  text;
+
     ngx_http_voiceai_event(call->conf->zone, &call->ctx->record,
                            "stream-started");
 
@@ -149,6 +151,22 @@ ngx_http_voiceai_call_start(ngx_http_voiceai_call_t *call)
     if (call->ctx->record.connects <= 1) {
         ngx_http_voiceai_history(call->conf->zone,
                                  NGX_HTTP_VOICEAI_HISTORY_CALL, 1);
+    }
+
+    /* who answered may be known since before there was a stream */
+
+    if (ngx_http_voiceai_machine(call->request, &call->ctx->record, &text)
+        == NGX_OK)
+    {
+        call->machine = 1;
+
+        if (text.len) {
+            va_call_say(call->core, ngx_http_voiceai_view(&text), 1,
+                        ngx_current_msec);
+
+        } else {
+            call->hangup = 1;
+        }
     }
 
     va_call_start(call->core, ngx_current_msec);
@@ -348,8 +366,16 @@ ngx_http_voiceai_call_command(ngx_str_t *sid, ngx_uint_t kind,
         call->hangup = 1;
         break;
 
-    case NGX_HTTP_VOICEAI_BUS_SAY:
     case NGX_HTTP_VOICEAI_BUS_SAY_HANGUP:
+
+        if (call->machine) {
+            break;
+        }
+
+        call->machine = 1;
+        /* fall through */
+
+    case NGX_HTTP_VOICEAI_BUS_SAY:
         va_call_say(call->core, ngx_http_voiceai_view(text),
                     kind == NGX_HTTP_VOICEAI_BUS_SAY_HANGUP,
                     ngx_current_msec);

@@ -86,6 +86,7 @@ struct ngx_http_voiceai_call_s {
     unsigned                     spoken:1;  /* say is complete */
     unsigned                     transfer:1;
     unsigned                     leave:1;   /* transfer instead of hangup */
+    unsigned                     machine:1; /* is told what is to be told */
     unsigned                     parting:1; /* the worker is to go */
 };
 

@@ -182,7 +182,7 @@ ngx_http_voiceai_speech(ngx_http_request_t *r)
 {
     va_str_t                      said, word;
     ngx_int_t                     rc;
-    ngx_str_t                     wait;
+    ngx_str_t                     wait, text;
     ngx_uint_t                    percent, keys;
     ngx_http_voiceai_ctx_t       *ctx;
     ngx_http_voiceai_loc_conf_t  *vlcf;
@@ -204,6 +204,10 @@ ngx_http_voiceai_speech(ngx_http_request_t *r)
         {
             return ngx_http_voiceai_speech_say(r, va_str(NULL), 1);
         }
+    }
+
+    if (ngx_http_voiceai_machine(r, &ctx->record, &text) == NGX_OK) {
+        return ngx_http_voiceai_bye(r, ngx_http_voiceai_view(&text));
     }
 
     /* somebody had the assistant stop: it only listens */
@@ -770,4 +774,24 @@ ngx_http_voiceai_speech_say(ngx_http_request_t *r, va_str_t text,
     }
 
     return ngx_http_voiceai_twiml(r, &twiml);
+}
+
+
+ngx_int_t
+ngx_http_voiceai_bye(ngx_http_request_t *r, va_str_t text)
+{
+    ngx_http_voiceai_ctx_t       *ctx;
+    ngx_http_voiceai_loc_conf_t  *vlcf;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_voiceai_module);
+    vlcf = ngx_http_get_module_loc_conf(r, ngx_http_voiceai_module);
+
+    if (text.len) {
+        ngx_http_voiceai_record_said(&ctx->record, VA_ROLE_ASSISTANT, text,
+                                     -1);
+        (void) ngx_http_voiceai_zone_store(vlcf->zone, &ctx->record,
+                                           NGX_HTTP_VOICEAI_STORE_TURNS);
+    }
+
+    return ngx_http_voiceai_speech_say(r, text, 1);
 }

@@ -336,7 +336,24 @@ ngx_int_t ngx_http_voiceai_status_handler(ngx_http_request_t *r);
 void ngx_http_voiceai_hook(va_buf_t *url, ngx_http_voiceai_loc_conf_t *vlcf,
     ngx_str_t *uri, ngx_str_t *id);
 
+/* ngx_http_voiceai_machine.c */
+
+/*
+ * What is to be done with a call that a machine may have answered: NGX_OK when
+ * text is to be said, if any, and it is to be hung up; NGX_DECLINED when it
+ * goes on.
+ */
+ngx_int_t ngx_http_voiceai_machine(ngx_http_request_t *r,
+    ngx_http_voiceai_record_t *rec, ngx_str_t *text);
+
+/* A verdict has come and stands in the record: acts on it, where it can. */
+void ngx_http_voiceai_machine_verdict(ngx_http_request_t *r,
+    ngx_http_voiceai_record_t *rec);
+
 /* ngx_http_voiceai_gather.c */
+
+/* TwiML that says the text, if any, and hangs up; the call has ended. */
+ngx_int_t ngx_http_voiceai_bye(ngx_http_request_t *r, va_str_t text);
 void ngx_http_voiceai_gather_exit(void);
 ngx_int_t ngx_http_voiceai_speech_handler(ngx_http_request_t *r);
 

@@ -44,8 +44,6 @@ static void ngx_http_voiceai_make_call_cleanup(void *data);
 static ngx_int_t ngx_http_voiceai_outbound(ngx_http_request_t *r);
 static ngx_int_t ngx_http_voiceai_status(ngx_http_request_t *r);
 static ngx_int_t ngx_http_voiceai_status_answer(ngx_http_request_t *r);
-static void ngx_http_voiceai_status_amd(ngx_http_request_t *r,
-    ngx_http_voiceai_record_t *rec);
 
 
 ngx_int_t
@@ -487,10 +485,11 @@ ngx_http_voiceai_outbound_find(ngx_http_request_t *r,
 static ngx_int_t
 ngx_http_voiceai_outbound(ngx_http_request_t *r)
 {
+    va_str_t                      word;
     ngx_int_t                     rc;
-    va_buf_t                      twiml;
-    va_answered_t                 answered;
+    ngx_str_t                     text;
     ngx_http_voiceai_ctx_t       *ctx;
+    ngx_http_voiceai_record_t    *rec;
     ngx_http_voiceai_loc_conf_t  *vlcf;
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_voiceai_module);
@@ -501,7 +500,9 @@ ngx_http_voiceai_outbound(ngx_http_request_t *r)
         return rc;
     }
 
-    if (ngx_http_voiceai_outbound_find(r, &ctx->record) != NGX_OK) {
+    rec = &ctx->record;
+
+    if (ngx_http_voiceai_outbound_find(r, rec) != NGX_OK) {
         ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
                       "voiceai: call %*s is none of ours",
                       (size_t) ctx->record.sid_len, ctx->record.sid);
@@ -509,16 +510,22 @@ ngx_http_voiceai_outbound(ngx_http_request_t *r)
 
     /* who answered is here when detection was not in the background */
 
-    answered = va_answered_parse(va_form_get(ctx->form, "AnsweredBy"));
+    word = va_form_get(ctx->form, "AnsweredBy");
 
-    if (va_answered_machine(answered)
-        && vlcf->machine == NGX_HTTP_VOICEAI_MACHINE_HANGUP)
+    if (word.len) {
+        rec->answered_by = va_answered_parse(word);
+        (void) ngx_http_voiceai_zone_store(vlcf->zone, rec,
+                                           NGX_HTTP_VOICEAI_STORE_STATUS);
+    }
+
+    rc = ngx_http_voiceai_machine(r, rec, &text);
+
+    /* a stream says the message itself, with its own voice */
+
+    if (rc == NGX_OK && (text.len == 0 || rec->gather
+                         || vlcf->mode == NGX_HTTP_VOICEAI_MODE_GATHER))
     {
-        va_buf_init(&twiml, VA_TWIML_MAX);
-        va_twiml_begin(&twiml);
-        va_twiml_hangup(&twiml);
-
-        return ngx_http_voiceai_twiml(r, &twiml);
+        return ngx_http_voiceai_bye(r, ngx_http_voiceai_view(&text));
     }
 
     return ngx_http_voiceai_begin(r);
@@ -595,7 +602,7 @@ ngx_http_voiceai_status(ngx_http_request_t *r)
         }
 
         if (word.len) {
-            ngx_http_voiceai_status_amd(r, rec);
+            ngx_http_voiceai_machine_verdict(r, rec);
         }
 
         ngx_http_voiceai_observe_form(rec, ctx->form);
@@ -616,60 +623,4 @@ ngx_http_voiceai_status_answer(ngx_http_request_t *r)
     va_twiml_begin(&twiml);
 
     return ngx_http_voiceai_twiml(r, &twiml);
-}
-
-
-static void
-ngx_http_voiceai_status_done(void *data, ngx_int_t rc)
-{
-    if (rc != NGX_OK) {
-        ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
-                      "voiceai: a call answered by a machine could not be "
-                      "reached");
-    }
-}
-
-
-/* A machine answered a call that is going on. */
-
-static void
-ngx_http_voiceai_status_amd(ngx_http_request_t *r,
-    ngx_http_voiceai_record_t *rec)
-{
-    ngx_str_t                     text;
-    ngx_http_voiceai_bus_kind_e   kind;
-    ngx_http_voiceai_loc_conf_t  *vlcf;
-
-    vlcf = ngx_http_get_module_loc_conf(r, ngx_http_voiceai_module);
-
-    if (rec->state != NGX_HTTP_VOICEAI_STREAMING
-        || !va_answered_machine(rec->answered_by)
-        || vlcf->machine == NGX_HTTP_VOICEAI_MACHINE_CONTINUE)
-    {
-        return;
-    }
-
-    kind = NGX_HTTP_VOICEAI_BUS_HANGUP;
-    text.data = rec->message;
-    text.len = rec->message_len;
-
-    if (vlcf->machine == NGX_HTTP_VOICEAI_MACHINE_MESSAGE) {
-
-        if (!va_answered_message(rec->answered_by)) {
-            return;
-        }
-
-        if (text.len == 0
-            && ngx_http_voiceai_eval(r, vlcf->greeting, &text) != NGX_OK)
-        {
-            return;
-        }
-
-        if (text.len) {
-            kind = NGX_HTTP_VOICEAI_BUS_SAY_HANGUP;
-        }
-    }
-
-    (void) ngx_http_voiceai_bus_ask(vlcf->zone, rec, kind, &text,
-                                    ngx_http_voiceai_status_done, NULL);
 }
