@@ -50,8 +50,8 @@ static va_rc_t fuzz_ai_event(void *ctx, const va_ai_event_t *event)
     return va_buf_str(&f->told, event->data);
 }
 
-static void fuzz_ai_run(fuzz_ai_t *f, va_ai_stage_t stage, const uint8_t *data,
-                        size_t size, size_t piece)
+static void fuzz_ai_run(fuzz_ai_t *f, const char *kind, va_ai_stage_t stage,
+                        const uint8_t *data, size_t size, size_t piece)
 {
     static const int statuses[] = {200, 201, 401, 500};
     static const char *const types[] = {
@@ -66,7 +66,7 @@ static void fuzz_ai_run(fuzz_ai_t *f, va_ai_stage_t stage, const uint8_t *data,
     memset(f, 0, sizeof(*f));
     va_buf_init(&f->told, 1 << 24);
     conf.format = (data[0] & 0x40) != 0 ? VA_STR("ulaw") : VA_STR("pcm");
-    r = va_ai_reader_new(VA_STR("openai"), &conf, &in, fuzz_ai_event, f);
+    r = va_ai_reader_new(va_str(kind), &conf, &in, fuzz_ai_event, f);
     if (r == NULL) {
         abort();
     }
@@ -103,15 +103,16 @@ static void fuzz_ai_run(fuzz_ai_t *f, va_ai_stage_t stage, const uint8_t *data,
     va_ai_reader_free(r);
 }
 
-static int fuzz_ai(va_ai_stage_t stage, const uint8_t *data, size_t size)
+static int fuzz_ai_kind(const char *kind, va_ai_stage_t stage,
+                        const uint8_t *data, size_t size)
 {
     fuzz_ai_t whole, parts;
 
     if (size < 2) {
         return 0;
     }
-    fuzz_ai_run(&whole, stage, data, size, size);
-    fuzz_ai_run(&parts, stage, data, size, (size_t)data[1] + 1);
+    fuzz_ai_run(&whole, kind, stage, data, size, size);
+    fuzz_ai_run(&parts, kind, stage, data, size, (size_t)data[1] + 1);
     if (whole.rc != parts.rc || whole.calls != parts.calls ||
         whole.why != parts.why || strcmp(whole.error, parts.error) != 0 ||
         whole.told.len != parts.told.len ||
@@ -122,6 +123,11 @@ static int fuzz_ai(va_ai_stage_t stage, const uint8_t *data, size_t size)
     va_buf_free(&whole.told);
     va_buf_free(&parts.told);
     return 0;
+}
+
+static inline int fuzz_ai(va_ai_stage_t stage, const uint8_t *data, size_t size)
+{
+    return fuzz_ai_kind("openai", stage, data, size);
 }
 
 #endif
