@@ -5,6 +5,8 @@
 #define WORD_MAX 24    /* bytes of a word that is in a list */
 #define BACKCHANNELS 3 /* words of agreement in a row, at most */
 #define DIGITS_MAX 64
+#define PLAIN_MAX 256  /* bytes that are looked at for phrases */
+#define CLAUSE_WORDS 4 /* of a clause that depends on the next */
 
 /* Words in lower case, each between spaces. */
 static const char hanging[] =
@@ -29,10 +31,11 @@ static const char tens[] =
     "nineteen twenty thirty forty fifty sixty seventy eighty ninety ";
 
 static const char answers[] =
-    " yes no yeah yep nope okay ok sure please thanks thank bye goodbye stop "
-    "correct right wrong exactly hello hi help maybe never nothing none ja "
-    "nein "
-    "danke bitte oui non merci s\xc3\xad si gracias ";
+    " yes no yeah yep nope okay ok sure thanks thank bye goodbye stop correct "
+    "exactly hello hi ja nein danke oui non merci s\xc3\xad si gracias ";
+
+static const char closing[] =
+    " you please thanks goodbye bye sure there danke bitte merci gracias ";
 
 static const char agreeing[] =
     " uh-huh uhuh uh huh mhm mm-hmm mm hmm mmhmm mmm hm yes yeah yep yup okay "
@@ -85,6 +88,16 @@ static bool va_word_in(va_str_t word, const char *list)
     return strstr(list, padded) != NULL;
 }
 
+/* What is followed by what it is about, spoken with white space around. */
+static const char *const announcing[] = {
+    " i have a question ", " i have a problem ",   " i have one more ",
+    " i am calling ",      " i have another ",     " listen ",
+    " one question ",      " ich habe eine frage "};
+
+/* Clauses that begin so are followed by another. */
+static const char depending[] = " if when because since while although wenn "
+                                "weil falls si quand cuando ";
+
 /* Returns how many digits a word stands for, 0 if it is no number. */
 static unsigned va_word_digits(va_str_t word)
 {
@@ -126,7 +139,7 @@ static unsigned va_text_digits(va_str_t text)
    without its area and country, or of a card. */
 static bool va_digits_whole(unsigned n)
 {
-    return n == 10 || n == 11 || n == 12 || n == 16;
+    return n == 10 || n == 11 || n == 16;
 }
 
 static bool va_ends_with(va_str_t text, const char *end)
@@ -165,10 +178,90 @@ va_str_t va_utterance_trim(va_str_t text)
     return (va_str_t){NULL, 0};
 }
 
+/* Returns the words in lower case, with one space before and after each, as
+   far as they fit. */
+static void va_text_plain(char *out, size_t cap, va_str_t text)
+{
+    size_t n = 0;
+
+    out[n++] = ' ';
+    for (size_t i = 0; i < text.len && n + 2 < cap; i++) {
+        char c = text.data[i];
+
+        if (va_byte_of_word((uint8_t)c)) {
+            out[n++] = (char)(c >= 'A' && c <= 'Z' ? c | 0x20 : c);
+        } else if (out[n - 1] != ' ') {
+            out[n++] = ' ';
+        }
+    }
+    if (out[n - 1] != ' ') {
+        out[n++] = ' ';
+    }
+    out[n] = '\0';
+}
+
+/* Whether the sentence calls for another. */
+static bool va_text_promising(va_str_t text, unsigned words)
+{
+    char plain[PLAIN_MAX];
+    size_t n;
+
+    va_text_plain(plain, sizeof(plain), text);
+    n = strlen(plain);
+    for (size_t i = 0; i < sizeof(announcing) / sizeof(announcing[0]); i++) {
+        size_t len = strlen(announcing[i]);
+
+        if (n >= len && strcmp(plain + n - len, announcing[i]) == 0) {
+            return true;
+        }
+    }
+    n = strcspn(plain + 1, " ");
+    return words <= CLAUSE_WORDS &&
+           va_word_in((va_str_t){plain + 1, n}, depending);
+}
+
+/* Whether nothing has to follow: "yes", "yes, please", "no, thank you". */
+static bool va_text_answer(va_str_t text, va_str_t last, unsigned words)
+{
+    char plain[PLAIN_MAX];
+    va_str_t first;
+
+    va_text_plain(plain, sizeof(plain), text);
+    first = (va_str_t){plain + 1, strcspn(plain + 1, " ")};
+    return (words == 1 && va_word_in(last, answers)) ||
+           (words <= 3 && va_word_in(first, answers) &&
+            va_word_in(last, closing));
+}
+
+/* Whether the recogniser writes as people do: then a full stop that is not
+   there means something. */
+static bool va_text_written(va_str_t text)
+{
+    return text.data[0] >= 'A' && text.data[0] <= 'Z';
+}
+
+/* The class by the whole sentence, when its last word says nothing. */
+static va_utterance_class_t va_sentence_class(va_str_t text, unsigned words)
+{
+    bool question = va_ends_with(text, "?") || va_ends_with(text, "!") ||
+                    va_ends_with(text, "\xef\xbc\x9f");
+
+    if (question) {
+        return VA_UTTERANCE_ANSWERED;
+    }
+    if (va_text_promising(text, words)) {
+        return VA_UTTERANCE_PROMISING;
+    }
+    if (va_text_stopped(text)) {
+        return VA_UTTERANCE_FINISHED;
+    }
+    return va_text_written(text) ? VA_UTTERANCE_PROMISING : VA_UTTERANCE_OPEN;
+}
+
 va_utterance_class_t va_utterance_class(va_str_t text)
 {
     va_str_t rest, last;
-    unsigned n;
+    unsigned n, words;
 
     text = va_utterance_trim(text);
     if (text.len == 0) {
@@ -176,20 +269,21 @@ va_utterance_class_t va_utterance_class(va_str_t text)
     }
     rest = text;
     last = va_word_last(&rest);
+    words = va_utterance_words(text);
     if (va_text_broken_off(text)) {
         return VA_UTTERANCE_HANGING;
     }
     n = va_text_digits(text);
-    if (n != 0) {
-        return va_digits_whole(n) ? VA_UTTERANCE_OPEN : VA_UTTERANCE_NUMBER;
+    if (n > 2) {
+        return va_digits_whole(n) ? VA_UTTERANCE_FINISHED : VA_UTTERANCE_NUMBER;
     }
-    if (va_word_in(last, answers) && va_utterance_words(text) <= 3) {
-        return VA_UTTERANCE_FINISHED;
+    if (va_text_answer(text, last, words)) {
+        return VA_UTTERANCE_ANSWERED;
     }
     if (va_word_in(last, hanging) && !va_ends_with(text, "?")) {
         return VA_UTTERANCE_HANGING;
     }
-    return va_text_stopped(text) ? VA_UTTERANCE_FINISHED : VA_UTTERANCE_OPEN;
+    return va_sentence_class(text, words);
 }
 
 bool va_utterance_backchannel(va_str_t text)

@@ -45,15 +45,22 @@ static void test_words(void **state)
     } cases[] = {
         {"What time is it?", 300},
         {"Yes", 300},
-        {"I want a pizza", 650},
+        {"yes please", 300},
+        {"No, thank you.", 300},
+        {"It is late.", 450},
+        {"i want a pizza", 800},
+        {"I want a pizza", 1200},
+        {"two", 800},
+        {"I have a question.", 1200},
+        {"if it rains", 1200},
         {"I want a pizza and", 2200},
         {"I want to.", 2200},
         {"Well, um", 2200},
         {"First,", 2200},
         {"So what?", 300},
-        {"My number is five five five", 1600},
-        {"555 01", 1600},
-        {"five five five one two three four five six seven", 650},
+        {"My number is five five five", 2000},
+        {"555 01", 2000},
+        {"five five five one two three four five six seven", 450},
         {"\xe4\xbd\xa0\xe5\xa5\xbd\xe5\x90\x97\xef\xbc\x9f", 300},
     };
     world_t *w = *state;
@@ -131,7 +138,7 @@ static void test_goes_on(void **state)
 static void test_pace(void **state)
 {
     static const char *const hears[] = {"I want", "I want the big",
-                                        "I want the big pizza", NULL};
+                                        "i want the big pizza", NULL};
     world_t *w = *state;
 
     w->hears = hears;
@@ -181,8 +188,8 @@ static void test_quiet_line(void **state)
 
     w->quiet_line = true;
     w->conf.preemptive = true;
-    assert_int_equal(turn_end(w, "I want a pizza"), 1980 + 160 + 200 + 100);
-    assert_int_equal(world_when(w, "commit", 1), 1980 + 650 + 200);
+    assert_int_equal(turn_end(w, "i want a pizza"), 1980 + 160 + 200 + 100);
+    assert_int_equal(world_when(w, "commit", 1), 1980 + 800 + 200);
 }
 
 static void test_partials(void **state)
@@ -224,7 +231,7 @@ static void test_said_over(void **state)
 /* The model is asked ahead, and nothing is heard of it before the end. */
 static void test_preemptive(void **state)
 {
-    static const char *const hears[] = {"I want a pizza", NULL};
+    static const char *const hears[] = {"i want a pizza", NULL};
     static const char *const replies[] = {"Sure. Which one? Tell me.", NULL};
     world_t *w = *state;
 
@@ -240,16 +247,16 @@ static void test_preemptive(void **state)
     assert_int_equal(va_call_stat(w->call)->user_turns, 0);
     world_until(w, 6000);
     world_expect(w, "transcribe 1\nask 2 guess\nspeak 3 Sure.\n"
-                    "heard I want a pizza\n"
+                    "heard i want a pizza\n"
                     "speak 4 Which one?\nspeak 5 Tell me.\n"
                     "media 800\nmark g1:1\nmedia 1600\nmark g1:2\n"
                     "media 4800\nmark g1:3\nresume 5\n"
                     "media 3840\nmark g1:4\n"
                     "spoke Sure. Which one? Tell me.\n");
-    assert_int_equal(world_when(w, "media", 1), 1580 + 660);
+    assert_int_equal(world_when(w, "media", 1), 1580 + 800);
     assert_int_equal(w->times.speech_end, w->start + 1580);
-    assert_int_equal(w->times.turn_end, w->start + 1580 + 660);
-    world_turn(w, 0, VA_ROLE_USER, "I want a pizza", false);
+    assert_int_equal(w->times.turn_end, w->start + 1580 + 800);
+    world_turn(w, 0, VA_ROLE_USER, "i want a pizza", false);
     assert_int_equal(va_call_history(w->call)->count, 2);
 }
 
@@ -276,7 +283,7 @@ static void test_commit(void **state)
 /* He goes on: the model's answer, and that it was asked, leave no trace. */
 static void test_guess_wrong(void **state)
 {
-    static const char *const hears[] = {"I want a pizza", "And a beer.", NULL};
+    static const char *const hears[] = {"i want a pizza", "And a beer.", NULL};
     static const char *const replies[] = {"A pizza.", "Both.", NULL};
     world_t *w = *state;
 
@@ -315,7 +322,7 @@ static void test_guess_wrong(void **state)
 /* An engine fails the guess: no word of it, and it is asked again. */
 static void test_guess_fails(void **state)
 {
-    static const char *const hears[] = {"I want a pizza", NULL};
+    static const char *const hears[] = {"i want a pizza", NULL};
     static const char *const replies[] = {"!", "A pizza.", NULL};
     world_t *w = *state;
 
@@ -334,7 +341,7 @@ static void test_guess_fails(void **state)
 /* What has to be said now, at any time: no request is lost, no turn doubled. */
 static void test_say_at_any_time(void **state)
 {
-    static const char *const hears[] = {"I want a pizza", "Yes.", "No.", NULL};
+    static const char *const hears[] = {"i want a pizza", "Yes.", "No.", NULL};
     static const char *const replies[] = {"A pizza.", "Hi.", "Hi.", NULL};
     world_t *w = *state;
 
