@@ -77,17 +77,19 @@ static ngx_thread_task_t          *ngx_http_voiceai_read_task;
 static void
 ngx_http_voiceai_read_rest(ngx_http_request_t *r, ngx_str_t *rest)
 {
-    size_t                        n;
-    ngx_http_core_loc_conf_t     *clcf;
-    ngx_http_voiceai_loc_conf_t  *vlcf;
+    size_t                     n;
+    ngx_uint_t                 named;
+    ngx_http_core_loc_conf_t  *clcf;
 
     clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
-    vlcf = ngx_http_get_module_loc_conf(r, ngx_http_voiceai_module);
 
-    n = vlcf->handler ? clcf->name.len : sizeof("/calls") - 1;
+    /* "voiceai on" and the pages have it at the root */
+
+    named = (clcf->handler == ngx_http_voiceai_calls_handler);
+    n = named ? clcf->name.len : sizeof("/calls") - 1;
 
 #if (NGX_PCRE)
-    if (vlcf->handler && clcf->regex) {
+    if (named && clcf->regex) {
 
         /* its name is a pattern, so the last segment has to do */
 

@@ -134,6 +134,7 @@ ngx_http_voiceai_phone_new(ngx_http_request_t *r)
 {
     u_char                        id[NGX_HTTP_VOICEAI_PHONE_ID], *p;
     va_buf_t                      b;
+    ngx_str_t                     say;
     ngx_http_voiceai_ctx_t       *ctx;
     ngx_http_voiceai_record_t    *rec;
     ngx_http_voiceai_loc_conf_t  *vlcf;
@@ -172,8 +173,26 @@ ngx_http_voiceai_phone_new(ngx_http_request_t *r)
                   "voiceai: call %*s of a browser announced",
                   (size_t) rec->sid_len, rec->sid);
 
+    /* without a voice the page greets, as Twilio would by <Say> */
+
+    ngx_str_null(&say);
+
+    if (vlcf->engines[NGX_HTTP_VOICEAI_TTS].off
+        && ngx_http_voiceai_eval(r, vlcf->greeting, &say) != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
     va_buf_init(&b, NGX_HTTP_VOICEAI_PHONE_JSON);
-    va_buf_puts(&b, "{\"next\":\"connect\"");
+    va_buf_puts(&b, "{");
+
+    if (say.len) {
+        va_buf_puts(&b, "\"say\":");
+        va_json_quote(&b, ngx_http_voiceai_view(&say));
+        va_buf_puts(&b, ",");
+    }
+
+    va_buf_puts(&b, "\"next\":\"connect\"");
 
     return ngx_http_voiceai_phone_connect(r, &b);
 }

@@ -21,6 +21,7 @@ my %hosts = (
         . ' location /phonebook { return 204; }',
     other => 'voiceai on; voiceai_api_key another-key-95;',
     unset => 'voiceai on;',
+    mute => "voiceai on; voiceai_api_key $key; voiceai_tts off;",
     free => 'voiceai on; voiceai_api_key off; voiceai_stream_token off;',
     full => "voiceai on; voiceai_api_key $key; voiceai_max_calls 1; voiceai_zone few;",
     named => <<"END",
@@ -252,7 +253,8 @@ ok(!VoiceAI::Stream->open($port, target => '/dashboard/api/events',
 # ---- what the pages can reach
 
 is(page("GET /dashboard/api/$_", Cookie => $cookie)->{status}, 404, "not $_")
-    for 'voice/incoming', 'media', 'call-status', 'phone/', 'dashboard/', 'nothing', '';
+    for 'voice/incoming', 'media', 'call-status', 'phone/', 'dashboard/', 'nothing', '',
+    'calls', 'calls.csv', 'calls/CA1';
 is(page('GET /dashboard/api/health')->{json}{status}, 'ok', 'the health');
 is(page("GET $_", host => 'unset')->{status}, 403, "without a key $_ is shut")
     for '/dashboard/api/sessions', '/dashboard/history', '/dashboard/api/events';
@@ -280,6 +282,8 @@ is($call->{parameters}{dialled}, '+15550100007', 'with its parameters');
 is($call->{media}, '/media', 'and the place of the socket');
 is(ask($port, "GET /session/$call->{call_sid}", key => $key)->{json}{from}, '<b>', 'is known');
 is(phone('call', '')->{json}{next}, 'connect', 'nobody need say a number');
+ok(!exists $call->{say}, 'the assistant greets');
+is(phone('call', '', host => 'mute.example.com')->{json}{say}, 'Hello', 'unless it has no voice');
 is(ask($port, 'POST /a/telephone/call', host => 'named.example.com', key => $key)->{json}{media},
     '/c/socket', 'the socket is where it is');
 

@@ -12,8 +12,9 @@ const hex = (count) => [...crypto.getRandomValues(new Uint8Array(count))]
 const base64 = (bytes) => btoa(String.fromCharCode(...bytes));
 const bytes = (payload) => Uint8Array.from(atob(payload), (c) => c.charCodeAt(0));
 
-// Tells by events: "connected", "frame" (levels), "next" (what the server said
-// when a stream was closed), "over" (detail: why).
+// Tells by events: "connected", "frame" (levels), "again" (a stream was closed
+// and another one follows), "over" (detail: why).  Words for which the server
+// has no voice are given to speak, which resolves when they were said.
 export class Call extends EventTarget {
     #context;
     #line;
@@ -27,6 +28,7 @@ export class Call extends EventTarget {
     #over = false;
 
     recording = { caller: [], assistant: [] };
+    speak = async () => {};
 
     get sid() {
         return this.#answer?.call_sid;
@@ -40,6 +42,9 @@ export class Call extends EventTarget {
         try {
             await this.#openLine();
             this.#answer = await ask("call", numbers);
+            if (this.#answer.say) {
+                await this.speak(this.#answer.say);
+            }
         } catch (error) {
             this.#close();
             throw error;
@@ -151,9 +156,12 @@ export class Call extends EventTarget {
         } catch (error) {
             why = error instanceof Refused && error.status === 0 ? "over_lost" : "over";
         }
-        this.dispatchEvent(new CustomEvent("next", { detail: next }));
+        if (next.say) {
+            await this.speak(next.say);
+        }
         if (next.next === "connect" && !this.#over && this.#breaks < GONE) {
             this.#answer = next;
+            this.dispatchEvent(new CustomEvent("again"));
             setTimeout(() => this.#over ? this.#next() : this.#connect(),
                 this.#breaks ? 500 * 2 ** this.#breaks : 0);
             return;

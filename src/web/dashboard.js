@@ -4,6 +4,7 @@ import { bars, lines, percentile } from "./charts.js";
 import * as opened from "./opened.js";
 import { $, ask, duration, el, events, foreign, ms, number, say, signIn } from "./page.js";
 import * as past from "./past.js";
+import { server } from "./server.js";
 import { text } from "./strings.js";
 import { track } from "./track.js";
 
@@ -173,29 +174,7 @@ async function hours() {
             groups.map(({ time, failures }) => ({ time, value: failures })), from, to, wide)));
 }
 
-// ---- the server
-
-// Members of any kind, as deep as two levels: what is told grows with the server.
-function members(object, prefix = "", depth = 0) {
-    return Object.entries(object).flatMap(([name, value]) => {
-        const label = prefix ? `${prefix} · ${name}` : name;
-        if (value !== null && typeof value === "object" && depth < 2) {
-            return members(value, label, depth + 1);
-        }
-        return [[label.replaceAll("_", " "), typeof value === "object" ? JSON.stringify(value) : String(value)]];
-    });
-}
-
-async function health() {
-    try {
-        const { message, ...rest } = await ask("api/health");
-        say($("health-status"), rest.status === "ok" ? text("health_ok") : message ?? rest.status);
-        $("health").replaceChildren(...members(rest).slice(0, 60).map(([name, value]) =>
-            el("div", {}, el("dt", {}, foreign(name)), el("dd", {}, foreign(value, 300)))));
-    } catch {
-        say($("health-status"), text("health_bad"));
-    }
-}
+// ---- a call of ours
 
 async function make(event) {
     event.preventDefault();
@@ -260,7 +239,7 @@ events(heard, (on) => {
     }
 });
 every(30, hours);
-every(10, health);
+every(10, server);
 setInterval(draw, 1000);
 setInterval(sessions, 60000);
 past.begin();

@@ -66,14 +66,8 @@ async function begin() {
         meter("you", detail.frame);
         meter("assistant", detail.answer);
     });
-    mine.addEventListener("next", ({ detail }) => {
-        if (detail.say) {
-            aloud(detail.say);
-        }
-        if (detail.next === "connect") {
-            status("connecting_again");
-        }
-    });
+    mine.addEventListener("again", () => status("connecting_again"));
+    mine.speak = aloud;
     mine.addEventListener("over", ({ detail }) => ended(detail));
     try {
         await mine.begin({
@@ -94,12 +88,21 @@ async function begin() {
 }
 
 // Where the server has no voice of its own, the browser's speaks.
-function aloud(words) {
+async function aloud(words) {
     transcript.saying({ text: words });
     transcript.said({ text: words });
-    if (window.speechSynthesis) {
-        speechSynthesis.speak(new SpeechSynthesisUtterance(words));
+    $("nothing").hidden = true;
+    if (!window.speechSynthesis?.getVoices().length) {
+        return;
     }
+    status("phase_speaking");
+    await new Promise((resolve) => {
+        const utterance = new SpeechSynthesisUtterance(words);
+        utterance.addEventListener("end", resolve);
+        utterance.addEventListener("error", resolve);
+        setTimeout(resolve, 2000 + 150 * words.length);
+        speechSynthesis.speak(utterance);
+    });
 }
 
 function tick() {

@@ -157,9 +157,8 @@ module.exports = async (chromium, { home, key, shots }) => {
     is(session.state, 'ended', 'the call is over for the server too');
     is(session.interruptions, 1, 'with one interruption');
 
-    await dashboard.waitForSelector('#live-none', { state: 'visible' });
-    await until(() => dashboard.$('#past tbody tr'), 5);
-    like(await dashboard.textContent('#past'), /client:browser/, 'and is among the past ones');
+    await again(phone, dashboard, sockets);
+    await remembered(dashboard, sid);
     await until(async () => /[1-9]/.test(await dashboard.textContent('#tiles div:nth-child(2) dd')), 5);
     await shoot(dashboard, shots, 'dashboard', true);
 
@@ -170,6 +169,65 @@ module.exports = async (chromium, { home, key, shots }) => {
     await signOut(dashboard);
     await context.close();
 };
+
+// A second call, which the dashboard steers.
+async function again(phone, dashboard, sockets) {
+    const heard = (pattern) => phone.waitForFunction((source) => new RegExp(source, 'i')
+        .test(document.getElementById('transcript').textContent), pattern, { timeout: 10000 });
+    is(await phone.textContent('#call-label'), 'Call again', 'one may call again');
+    await phone.click('#call');
+    await dashboard.click('#live a', { timeout: 10000 });
+    await heard('how can I help you');
+    await dashboard.fill('#say-text', 'This is a message of the operator, and it is a long one, so that it can be stopped.');
+    await dashboard.press('#say-text', 'Enter');
+    await heard('message of the operator');
+    ok(true, 'what an operator types is said');
+    await phone.waitForFunction(() => document.getElementById('level-assistant').value > 20, null, { timeout: 10000 });
+    await dashboard.click('#interrupt');
+    await phone.waitForSelector('#transcript del', { timeout: 5000 });
+    ok(true, 'and stopped');
+    await phone.click('#keypad summary');
+    await phone.keyboard.press('Escape');
+    await phone.click('#keys button:nth-child(5)');
+    await phone.click('#mute');
+    is(await phone.getAttribute('#mute', 'aria-pressed'), 'true', 'the microphone is off');
+    const media = sockets.filter((socket) => /\/media$/.test(socket.url)).pop();
+    ok(await until(() => media.sent.some((message) => message.dtmf?.digit === '5'), 5), 'a key is sent');
+    await sleep(200);
+    ok(media.sent.filter((message) => message.event === 'media').slice(-3)
+        .every((message) => Buffer.from(message.media.payload, 'base64').every((code) => (code & 0x7f) > 0x7c)), 'and silence');
+    dashboard.once('dialog', (dialog) => dialog.accept());
+    await dashboard.click('#hangup');
+    await phone.waitForFunction(() => !document.body.classList.contains('on-call'), null, { timeout: 10000 });
+    ok(true, 'and the call is ended');
+    await dashboard.click('a[href="#/"]');
+    await dashboard.waitForSelector('#live-none', { state: 'visible' });
+}
+
+// Calls that are over, from the call log.
+async function remembered(page, sid) {
+    const rows = () => page.$$eval('#past tbody tr', (all) => all.map((row) => row.textContent));
+    ok(await until(async () => (await rows()).length === 2, 8), 'both calls are in the log', await rows());
+    await page.fill('#past-query', '+15559999999');
+    await page.press('#past-query', 'Enter');
+    ok(await until(async () => (await rows()).length === 0, 5), 'of which no other number is found', await rows());
+    await page.fill('#past-query', 'client:browser');
+    await page.press('#past-query', 'Enter');
+    ok(await until(async () => (await rows()).length === 2, 5), 'and this one', await rows());
+    const [csv] = await Promise.all([page.waitForEvent('download'), page.click('#past-csv')]);
+    is(csv.suggestedFilename(), 'calls.csv', 'as a table too');
+    await page.route('**/api/session/*', (route) => route.fulfill({ status: 404, json: { error: 'no such call' } }));
+    await page.click(`#past a[href$="${sid}"]`);
+    await page.waitForFunction(() => /what time is it/i.test(document.getElementById('transcript').textContent), null,
+        { timeout: 5000 }).catch(() => {});
+    like(await page.textContent('#transcript'), /what time is it.*after \d+ ms/i, 'a call is opened from the log when nothing else knows it');
+    ok(await page.$$eval('#waterfall li', (all) => all.length) >= 3, 'with its latencies');
+    ok(await page.isHidden('#hangup'), 'and nothing to do');
+    await page.unroute('**/api/session/*');
+    await page.click('a[href="#/"]');
+    await page.waitForSelector('#engines', { state: 'visible' });
+    like(await page.textContent('#engines'), /Recogniser[1-9]/, 'the server tells of its engines');
+}
 
 async function signOut(page) {
     await page.click('#sign-out');

@@ -121,7 +121,7 @@ async function server(settings) {
         const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
             .map((name) => `${name}_temp_path ${dir}/${name};`).join('\n    ');
         fs.writeFileSync(path.join(dir, 'nginx.conf'), `
-load_module ${MODULE};
+${fs.existsSync(MODULE) ? `load_module ${MODULE};` : ''}
 ${process.getuid() === 0 ? 'user root;' : ''}
 daemon off;
 worker_processes 2;
@@ -132,6 +132,7 @@ http {
     access_log off;
     ${temporary}
     voiceai_zone calls 2m;
+    voiceai_call_log sqlite:${dir}/calls.db;
     server {
         listen 127.0.0.1:${at};
         ${settings.replaceAll('%%DIR%%', dir)}
