@@ -40,9 +40,13 @@ typedef struct {
     va_buf_t                     audio;     /* of a phrase to be kept */
     float                        confidence;
     ngx_msec_t                   began;
+    va_buf_t                     key;       /* of a phrase */
+    ngx_event_t                  look;      /* for what another one makes */
+    ngx_connection_t             dummy;     /* what a timer's data must be */
 
     unsigned                     deferred:1;  /* something is to be done */
     unsigned                     fixed:1;     /* to be kept as a phrase */
+    unsigned                     claimed:1;   /* others wait for it */
     unsigned                     hangup:1;
     unsigned                     listened:1;  /* the stream has it all */
     unsigned                     speculative:1;

@@ -77,6 +77,13 @@ ngx_command_t  ngx_http_voiceai_commands[] = {
       0,
       NULL },
 
+    { ngx_string("voiceai_phrase_cache"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_http_voiceai_phrase_cache,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("voiceai_thread_pool"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
       ngx_conf_set_str_slot,

@@ -36,6 +36,7 @@ typedef struct {
     ngx_uint_t                     stage;
     u_char                         digest[16];  /* of what it is */
     ngx_http_voiceai_health_t     *health;    /* once the zone is there */
+    ngx_slab_pool_t               *pool;      /* which has it */
 } ngx_http_voiceai_place_t;
 
 

@@ -52,10 +52,6 @@ static ngx_msec_t ngx_http_voiceai_health_pause(
     ngx_http_voiceai_result_t *res);
 
 
-/* of this cycle; set before the workers are born */
-static ngx_slab_pool_t  *ngx_http_voiceai_health_pool;
-
-
 static void
 ngx_http_voiceai_digest(ngx_http_voiceai_provider_t *p, ngx_uint_t stage,
     u_char *digest)
@@ -209,7 +205,6 @@ ngx_http_voiceai_health_init(ngx_shm_zone_t *zone, void *data)
 
     places = zone->data;
     shpool = (ngx_slab_pool_t *) zone->shm.addr;
-    ngx_http_voiceai_health_pool = shpool;
 
     if (data == NULL && !zone->shm.exists) {
         t = ngx_slab_calloc(shpool, sizeof(ngx_http_voiceai_healths_t));
@@ -229,6 +224,7 @@ ngx_http_voiceai_health_init(ngx_shm_zone_t *zone, void *data)
 
     for (i = 0; i < places->nelts; i++) {
         list[i]->health = ngx_http_voiceai_health_slot(t, list[i]->digest);
+        list[i]->pool = shpool;
     }
 
     ngx_shmtx_unlock(&shpool->mutex);
@@ -286,7 +282,7 @@ ngx_http_voiceai_health_take(ngx_http_voiceai_engine_t *engine,
     h = engine->place->health;
     rc = NGX_OK;
 
-    ngx_shmtx_lock(&ngx_http_voiceai_health_pool->mutex);
+    ngx_shmtx_lock(&engine->place->pool->mutex);
 
     if (h->state != NGX_HTTP_VOICEAI_WELL) {
 
@@ -307,7 +303,7 @@ ngx_http_voiceai_health_take(ngx_http_voiceai_engine_t *engine,
         h->requests++;
     }
 
-    ngx_shmtx_unlock(&ngx_http_voiceai_health_pool->mutex);
+    ngx_shmtx_unlock(&engine->place->pool->mutex);
 
     return rc;
 }
@@ -327,13 +323,13 @@ ngx_http_voiceai_health_release(ngx_http_voiceai_engine_t *engine,
 
     h = engine->place->health;
 
-    ngx_shmtx_lock(&ngx_http_voiceai_health_pool->mutex);
+    ngx_shmtx_lock(&engine->place->pool->mutex);
 
     if (h->state == NGX_HTTP_VOICEAI_PROBED) {
         h->until = ngx_current_msec;
     }
 
-    ngx_shmtx_unlock(&ngx_http_voiceai_health_pool->mutex);
+    ngx_shmtx_unlock(&engine->place->pool->mutex);
 }
 
 
@@ -350,7 +346,7 @@ ngx_http_voiceai_health_well(ngx_http_voiceai_engine_t *engine,
 
     h = engine->place->health;
 
-    ngx_shmtx_lock(&ngx_http_voiceai_health_pool->mutex);
+    ngx_shmtx_lock(&engine->place->pool->mutex);
 
     /* what was asked before a pause and ends well in it does not end it */
 
@@ -366,7 +362,7 @@ ngx_http_voiceai_health_well(ngx_http_voiceai_engine_t *engine,
         h->first = h->first ? (h->first * 7 + res->first) / 8 : res->first;
     }
 
-    ngx_shmtx_unlock(&ngx_http_voiceai_health_pool->mutex);
+    ngx_shmtx_unlock(&engine->place->pool->mutex);
 
     if (again) {
         ngx_log_error(NGX_LOG_NOTICE, log, 0,
@@ -399,7 +395,7 @@ ngx_http_voiceai_health_failed(ngx_http_voiceai_engine_t *engine,
 
     h = engine->place->health;
 
-    ngx_shmtx_lock(&ngx_http_voiceai_health_pool->mutex);
+    ngx_shmtx_lock(&engine->place->pool->mutex);
 
     h->failures++;
     h->row++;
@@ -420,7 +416,7 @@ ngx_http_voiceai_health_failed(ngx_http_voiceai_engine_t *engine,
 
     row = h->row;
 
-    ngx_shmtx_unlock(&ngx_http_voiceai_health_pool->mutex);
+    ngx_shmtx_unlock(&engine->place->pool->mutex);
 
     if (pause) {
         ngx_log_error(NGX_LOG_WARN, log, 0,
@@ -484,7 +480,7 @@ ngx_http_voiceai_provider_stat(ngx_array_t *places, ngx_uint_t n,
     stat->name = list[n]->name;
     stat->stage = list[n]->stage;
 
-    ngx_shmtx_lock(&ngx_http_voiceai_health_pool->mutex);
+    ngx_shmtx_lock(&list[n]->pool->mutex);
 
     stat->health = h->state;
     stat->requests = h->requests;
@@ -499,7 +495,7 @@ ngx_http_voiceai_provider_stat(ngx_array_t *places, ngx_uint_t n,
         stat->alone = h->until - ngx_current_msec;
     }
 
-    ngx_shmtx_unlock(&ngx_http_voiceai_health_pool->mutex);
+    ngx_shmtx_unlock(&list[n]->pool->mutex);
 
     return NGX_OK;
 }

@@ -161,7 +161,8 @@ ngx_http_voiceai_postconfiguration(ngx_conf_t *cf)
     if (ngx_http_voiceai_pool(cf, vmcf) != NGX_OK
         || ngx_http_voiceai_log_setup(cf, vmcf) != NGX_OK
         || ngx_http_voiceai_metrics_zone(cf) != NGX_OK
-        || ngx_http_voiceai_health_zone(cf, &vmcf->places) != NGX_OK)
+        || ngx_http_voiceai_health_zone(cf, &vmcf->places) != NGX_OK
+        || ngx_http_voiceai_phrase_zone(cf, vmcf) != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -205,6 +206,8 @@ ngx_http_voiceai_init_process(ngx_cycle_t *cycle)
 
     ngx_log_debug1(NGX_LOG_DEBUG_HTTP, cycle->log, 0,
                    "voiceai %s", VA_VERSION);
+
+    ngx_http_voiceai_phrase_init(vmcf);
 
     if (ngx_http_voiceai_metrics_init(cycle) != NGX_OK
         || ngx_http_voiceai_log_init(cycle, vmcf) != NGX_OK

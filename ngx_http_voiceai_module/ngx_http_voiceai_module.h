@@ -73,6 +73,9 @@ typedef struct {
     ngx_array_t                   zones;    /* ngx_http_voiceai_used_zone_t */
     ngx_shm_zone_t               *metrics;
     ngx_http_voiceai_log_conf_t  *log;      /* NULL: calls are forgotten */
+    ngx_uint_t                    phrase_set;
+    size_t                        phrase_size;
+    ngx_shm_zone_t               *phrases;
     ngx_array_t                   places;   /* ngx_http_voiceai_place_t * */
     ngx_http_voiceai_engines_t    engines[NGX_HTTP_VOICEAI_STAGES];
                                             /* where none is configured */
@@ -447,6 +450,24 @@ void ngx_http_voiceai_phrase_store(va_buf_t *key, va_buf_t *audio);
 void ngx_http_voiceai_phrase_warm(ngx_thread_pool_t *pool,
     ngx_http_voiceai_provider_t *provider, va_ai_input_t *input);
 void ngx_http_voiceai_phrases_exit(void);
+
+/* ngx_http_voiceai_phrase_zone.c */
+char *ngx_http_voiceai_phrase_cache(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+ngx_int_t ngx_http_voiceai_phrase_zone(ngx_conf_t *cf,
+    ngx_http_voiceai_main_conf_t *vmcf);
+void ngx_http_voiceai_phrase_init(ngx_http_voiceai_main_conf_t *vmcf);
+
+/* Appends what all workers have of a phrase; NGX_OK or NGX_DECLINED. */
+ngx_int_t ngx_http_voiceai_phrase_get(va_buf_t *key, va_buf_t *audio);
+void ngx_http_voiceai_phrase_put(va_buf_t *key, va_buf_t *audio);
+
+/*
+ * NGX_OK: the phrase is the caller's to synthesise, to be put or abandoned;
+ * NGX_BUSY: somebody is at it; NGX_DECLINED: nothing is shared.
+ */
+ngx_int_t ngx_http_voiceai_phrase_claim(va_buf_t *key);
+void ngx_http_voiceai_phrase_abandon(va_buf_t *key);
 
 
 VA_END_DECLS

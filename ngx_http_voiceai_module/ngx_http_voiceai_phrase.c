@@ -1,8 +1,9 @@
 
 /*
- * Fixed phrases (greeting, apology) as finished audio.  Each worker keeps the
- * ones it has heard synthesised, so that a call's first word waits for no
- * engine and an apology can be spoken when the voice is gone.
+ * Fixed phrases (greeting, apology) as finished audio, so that a call's first
+ * word waits for no engine and an apology can be spoken when the voice is gone.
+ * What a worker plays it keeps for itself, behind which stands the memory that
+ * all workers share.
  */
 
 
@@ -24,6 +25,7 @@ typedef struct {
 } ngx_http_voiceai_warming_t;
 
 
+static void ngx_http_voiceai_phrase_keep(va_buf_t *key, va_buf_t *audio);
 static ngx_int_t ngx_http_voiceai_phrase_result(void *data,
     ngx_http_voiceai_job_t *job, ngx_http_voiceai_result_t *res);
 
@@ -52,6 +54,7 @@ ngx_http_voiceai_phrase_key(va_buf_t *key,
         ngx_http_voiceai_view(&provider->model),
         ngx_http_voiceai_view(&provider->voice),
         ngx_http_voiceai_view(&provider->language),
+        ngx_http_voiceai_view(&provider->format),
         input->voice,
         input->language,
         input->text
@@ -75,8 +78,8 @@ ngx_http_voiceai_phrase_key(va_buf_t *key,
 }
 
 
-ngx_http_voiceai_phrase_t *
-ngx_http_voiceai_phrase_find(va_buf_t *key)
+static ngx_http_voiceai_phrase_t *
+ngx_http_voiceai_phrase_own(va_buf_t *key)
 {
     ngx_queue_t                *q;
     ngx_http_voiceai_phrase_t  *phrase;
@@ -105,6 +108,29 @@ ngx_http_voiceai_phrase_find(va_buf_t *key)
 }
 
 
+ngx_http_voiceai_phrase_t *
+ngx_http_voiceai_phrase_find(va_buf_t *key)
+{
+    va_buf_t                    audio;
+    ngx_http_voiceai_phrase_t  *phrase;
+
+    phrase = ngx_http_voiceai_phrase_own(key);
+
+    if (phrase == NULL) {
+        va_buf_init(&audio, NGX_HTTP_VOICEAI_PHRASE_MAX);
+
+        if (ngx_http_voiceai_phrase_get(key, &audio) == NGX_OK) {
+            ngx_http_voiceai_phrase_keep(key, &audio);
+            phrase = ngx_http_voiceai_phrase_own(key);
+        }
+
+        va_buf_free(&audio);
+    }
+
+    return phrase;
+}
+
+
 void
 ngx_http_voiceai_phrase_release(ngx_http_voiceai_phrase_t *phrase)
 {
@@ -128,13 +154,13 @@ ngx_http_voiceai_phrase_drop(ngx_http_voiceai_phrase_t *phrase)
 
 /* Takes the content of audio; the least recently used make room. */
 
-void
-ngx_http_voiceai_phrase_store(va_buf_t *key, va_buf_t *audio)
+static void
+ngx_http_voiceai_phrase_keep(va_buf_t *key, va_buf_t *audio)
 {
     ngx_queue_t                *q;
     ngx_http_voiceai_phrase_t  *phrase;
 
-    phrase = ngx_http_voiceai_phrase_find(key);
+    phrase = ngx_http_voiceai_phrase_own(key);
 
     if (phrase) {
         ngx_http_voiceai_phrase_release(phrase);
@@ -175,6 +201,21 @@ ngx_http_voiceai_phrase_store(va_buf_t *key, va_buf_t *audio)
         ngx_http_voiceai_phrase_drop(ngx_queue_data(q,
                                          ngx_http_voiceai_phrase_t, queue));
     }
+}
+
+
+/* A phrase that was synthesised, for all. */
+
+void
+ngx_http_voiceai_phrase_store(va_buf_t *key, va_buf_t *audio)
+{
+    if (audio->rc != VA_OK || audio->len == 0) {
+        ngx_http_voiceai_phrase_abandon(key);
+        return;
+    }
+
+    ngx_http_voiceai_phrase_put(key, audio);
+    ngx_http_voiceai_phrase_keep(key, audio);
 }
 
 
@@ -220,7 +261,7 @@ ngx_http_voiceai_phrase_warm(ngx_thread_pool_t *pool,
         }
     }
 
-    if (unused == NULL) {
+    if (unused == NULL || ngx_http_voiceai_phrase_claim(&key) == NGX_BUSY) {
         va_buf_free(&key);
         return;
     }
@@ -232,6 +273,7 @@ ngx_http_voiceai_phrase_warm(ngx_thread_pool_t *pool,
                                              ngx_http_voiceai_phrase_result,
                                              unused, ngx_cycle->log);
     if (unused->job == NULL) {
+        ngx_http_voiceai_phrase_abandon(&unused->key);
         va_buf_free(&unused->key);
     }
 }
@@ -255,6 +297,7 @@ ngx_http_voiceai_phrase_result(void *data, ngx_http_voiceai_job_t *job,
 
     case NGX_HTTP_VOICEAI_RESULT_FAILED:
         ngx_http_voiceai_warm_failed = ngx_time();
+        ngx_http_voiceai_phrase_abandon(&w->key);
         ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
                       "voiceai: a phrase could not be prepared, voice failed "
                       "with status %ui: %*s", res->status, res->len,
@@ -285,6 +328,7 @@ ngx_http_voiceai_phrases_exit(void)
 
         if (w->job) {
             ngx_http_voiceai_job_cancel(w->job);
+            ngx_http_voiceai_phrase_abandon(&w->key);
             va_buf_free(&w->key);
             va_buf_free(&w->audio);
             w->job = NULL;

@@ -13,6 +13,8 @@
 #include "../src/dialog/va_sentence.h"
 
 
+/* ms between looks for a phrase that somebody else makes */
+#define NGX_HTTP_VOICEAI_PHRASE_LOOK  20
 /* of the conversation, and calls of tools with what came of them */
 #define NGX_HTTP_VOICEAI_MESSAGES                                             \
     (VA_HISTORY_TURNS                                                         \
@@ -23,12 +25,43 @@ static void ngx_http_voiceai_work_keep(ngx_http_voiceai_work_t *work);
 static ngx_uint_t ngx_http_voiceai_work_fixed(ngx_http_voiceai_call_t *call,
     va_str_t text);
 static void ngx_http_voiceai_work_submit(ngx_http_voiceai_work_t *work);
+static ngx_int_t ngx_http_voiceai_work_phrase(ngx_http_voiceai_work_t *work);
+static void ngx_http_voiceai_work_look(ngx_event_t *ev);
 static void ngx_http_voiceai_work_input(void *data, va_ai_input_t *input);
 static ngx_int_t ngx_http_voiceai_work_result(void *data,
     ngx_http_voiceai_result_t *res);
 static void ngx_http_voiceai_work_store(ngx_http_voiceai_work_t *work);
 static void ngx_http_voiceai_work_finish(ngx_http_voiceai_work_t *work,
     va_str_t reply);
+
+
+/* Whoever is asked first should not have to shake hands first. */
+
+static void
+ngx_http_voiceai_work_connect(ngx_http_voiceai_call_t *call)
+{
+    ngx_uint_t                     i;
+    ngx_http_voiceai_engine_t     *engine;
+    ngx_http_voiceai_engines_t    *engines;
+    ngx_http_voiceai_main_conf_t  *vmcf;
+
+    vmcf = ngx_http_get_module_main_conf(call->request,
+                                         ngx_http_voiceai_module);
+
+    for (i = 0; i < NGX_HTTP_VOICEAI_STAGES; i++) {
+        engines = &call->conf->engines[i];
+        engine = engines->list->elts;
+
+        if (!engines->off && !engine->builtin
+            && engine->provider.url.len > 8
+            && ngx_strncmp(engine->provider.url.data, "https://", 8) == 0)
+        {
+            ngx_http_voiceai_transport_warm(vmcf->pool, &engine->provider,
+                                         (va_ai_stage_t) i,
+                                         call->request->connection->log);
+        }
+    }
+}
 
 
 /* Has apology and farewell ready before the voice is needed and gone. */
@@ -45,6 +78,8 @@ ngx_http_voiceai_work_warm(ngx_http_voiceai_call_t *call)
     va_ai_input_t                  input;
     ngx_http_voiceai_engine_t     *engine;
     ngx_http_voiceai_main_conf_t  *vmcf;
+
+    ngx_http_voiceai_work_connect(call);
 
     if (call->conf->engines[NGX_HTTP_VOICEAI_TTS].off) {
         return;
@@ -132,6 +167,7 @@ ngx_http_voiceai_work_start(ngx_http_voiceai_call_t *call, ngx_uint_t stage,
     va_buf_init(&work->kept, SIZE_MAX);
     va_buf_init(&work->text, NGX_HTTP_VOICEAI_TEXT_MAX);
     va_buf_init(&work->audio, NGX_HTTP_VOICEAI_PHRASE_MAX);
+    va_buf_init(&work->key, 0);
 
     if (call->conf->engines[stage].off) {
         va_buf_append(&call->say, call->say.len ? " " : "",
@@ -209,14 +245,14 @@ static ngx_uint_t
 ngx_http_voiceai_work_fixed(ngx_http_voiceai_call_t *call, va_str_t text)
 {
     ngx_uint_t  i;
-    ngx_str_t  *fixed[] = { &call->greeting, &call->apology, &call->reask,
-                            &call->silence_prompt, &call->farewell,
-                            &call->warning };
+    ngx_str_t  *fixed[] = {
+        &call->greeting, &call->apology, &call->reask, &call->resume,
+        &call->silence_prompt, &call->farewell, &call->warning,
+        &call->tool_filler
+    };
 
-    for (i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++) {
-        if (text.len
-            && ngx_strnstr(fixed[i]->data, (char *) text.data, fixed[i]->len))
-        {
+    for (i = 0; text.len && i < sizeof(fixed) / sizeof(fixed[0]); i++) {
+        if (memmem(fixed[i]->data, fixed[i]->len, text.data, text.len)) {
             return 1;
         }
     }
@@ -225,14 +261,82 @@ ngx_http_voiceai_work_fixed(ngx_http_voiceai_call_t *call, va_str_t text)
 }
 
 
+/*
+ * NGX_OK: the phrase is in memory, or will be as soon as whoever is at it has
+ * finished; NGX_DECLINED: it has to be synthesised.
+ */
+
+static ngx_int_t
+ngx_http_voiceai_work_phrase(ngx_http_voiceai_work_t *work)
+{
+    ngx_uint_t                   i;
+    va_ai_input_t                input;
+    ngx_http_voiceai_engine_t   *engine;
+    ngx_http_voiceai_engines_t  *engines;
+
+    work->fixed = 1;
+    engines = &work->call->conf->engines[NGX_HTTP_VOICEAI_TTS];
+    engine = engines->list->elts;
+
+    ngx_memzero(&input, sizeof(va_ai_input_t));
+    ngx_http_voiceai_work_input(work, &input);
+
+    for (i = 0; i < engines->list->nelts; i++) {
+        va_buf_free(&work->key);
+        ngx_http_voiceai_phrase_key(&work->key, &engine[i].provider, &input);
+        work->phrase = ngx_http_voiceai_phrase_find(&work->key);
+
+        if (work->phrase) {
+            ngx_http_voiceai_count(NGX_HTTP_VOICEAI_COUNT_PHRASE_HIT, 1);
+            ngx_http_voiceai_work_defer(work);
+            return NGX_OK;
+        }
+    }
+
+    /* claimed is that of the first engine, whichever it will be */
+
+    va_buf_free(&work->key);
+    ngx_http_voiceai_phrase_key(&work->key, &engine->provider, &input);
+
+    switch (ngx_http_voiceai_phrase_claim(&work->key)) {
+
+    case NGX_BUSY:
+        work->dummy.fd = (ngx_socket_t) -1;
+        work->look.handler = ngx_http_voiceai_work_look;
+        work->look.data = &work->dummy;
+        work->look.log = work->call->request->connection->log;
+
+        ngx_add_timer(&work->look, NGX_HTTP_VOICEAI_PHRASE_LOOK);
+
+        return NGX_OK;
+
+    case NGX_OK:
+        work->claimed = 1;
+        break;
+    }
+
+    ngx_http_voiceai_count(NGX_HTTP_VOICEAI_COUNT_PHRASE_MISS, 1);
+
+    return NGX_DECLINED;
+}
+
+
+static void
+ngx_http_voiceai_work_look(ngx_event_t *ev)
+{
+    ngx_http_voiceai_work_t  *work;
+
+    work = (ngx_http_voiceai_work_t *)
+           ((u_char *) ev - offsetof(ngx_http_voiceai_work_t, look));
+
+    ngx_http_voiceai_work_submit(work);
+}
+
+
 static void
 ngx_http_voiceai_work_submit(ngx_http_voiceai_work_t *work)
 {
-    va_buf_t                       key;
-    ngx_uint_t                     i;
-    va_ai_input_t                  input;
     ngx_http_voiceai_call_t       *call;
-    ngx_http_voiceai_engine_t     *engine;
     ngx_http_voiceai_errand_t     *e;
     ngx_http_voiceai_main_conf_t  *vmcf;
 
@@ -242,28 +346,10 @@ ngx_http_voiceai_work_submit(ngx_http_voiceai_work_t *work)
     e->engines = &call->conf->engines[work->stage];
 
     if (work->stage == NGX_HTTP_VOICEAI_TTS
-        && ngx_http_voiceai_work_fixed(call, work->said))
+        && ngx_http_voiceai_work_fixed(call, work->said)
+        && ngx_http_voiceai_work_phrase(work) == NGX_OK)
     {
-        work->fixed = 1;
-
-        ngx_memzero(&input, sizeof(va_ai_input_t));
-        ngx_http_voiceai_work_input(work, &input);
-
-        engine = e->engines->list->elts;
-
-        for (i = 0; i < e->engines->list->nelts; i++) {
-            ngx_http_voiceai_phrase_key(&key, &engine[i].provider, &input);
-            work->phrase = ngx_http_voiceai_phrase_find(&key);
-            va_buf_free(&key);
-
-            if (work->phrase) {
-                ngx_http_voiceai_count(NGX_HTTP_VOICEAI_COUNT_PHRASE_HIT, 1);
-                ngx_http_voiceai_work_defer(work);
-                return;
-            }
-        }
-
-        ngx_http_voiceai_count(NGX_HTTP_VOICEAI_COUNT_PHRASE_MISS, 1);
+        return;
     }
 
     vmcf = ngx_http_get_module_main_conf(call->request,
@@ -372,6 +458,16 @@ ngx_http_voiceai_work_free(ngx_http_voiceai_work_t *work)
         ngx_http_voiceai_phrase_release(work->phrase);
     }
 
+    if (work->claimed) {
+        ngx_http_voiceai_phrase_abandon(&work->key);
+    }
+
+    if (work->look.timer_set) {
+        ngx_del_timer(&work->look);
+    }
+
+    va_buf_free(&work->key);
+
     if (work->tools) {
         ngx_http_voiceai_tools_free(work->tools);
         work->tools = NULL;
@@ -452,6 +548,13 @@ ngx_http_voiceai_work_store(ngx_http_voiceai_work_t *work)
     ngx_http_voiceai_work_input(work, &input);
 
     ngx_http_voiceai_phrase_key(&key, &work->errand.engine->provider, &input);
+
+    if (work->claimed && key.len == work->key.len
+        && ngx_memcmp(key.data, work->key.data, key.len) == 0)
+    {
+        work->claimed = 0;
+    }
+
     ngx_http_voiceai_phrase_store(&key, &work->audio);
     va_buf_free(&key);
 }

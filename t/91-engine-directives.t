@@ -133,6 +133,16 @@ for my $case (
         && $name !~ /without a value/;
 }
 
+for my $case (
+    [ 'voiceai_phrase_cache 1k;', 'invalid size "1k", it must be at least 262144' ],
+    [ 'voiceai_phrase_cache on;', 'invalid size "on"' ],
+    [ 'voiceai_phrase_cache 1m; voiceai_phrase_cache 1m;', 'is duplicate' ],
+) {
+    my ($line, $expected) = @$case;
+    my (undef, $said) = check($line, '');
+    like($said, qr/\Q$expected\E/, "$line is refused");
+}
+
 # A level that has an engine of a stage takes none of the level above.
 my ($rc, $text) = check('voiceai_tts off;', "voiceai_tts openai $url;");
 is($rc, 0, 'a level of its own') or diag($text);

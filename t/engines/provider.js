@@ -213,6 +213,10 @@ function serve(req, res, text) {
     const json = /^application\/json/.test(req.headers['content-type'] || '');
     const body = json ? JSON.parse(text) : null;
 
+    if (req.method === 'HEAD') {
+        res.end();
+        return;
+    }
     process.stdout.write(
         `${JSON.stringify({
             name,

@@ -67,6 +67,11 @@ function chat(res, said) {
 function serve(req, res, text) {
     let body = text;
 
+    if (req.method !== 'POST') {
+        res.writeHead(404);
+        res.end();
+        return;
+    }
     if (/^application\/json/.test(req.headers['content-type'] || '')) {
         body = JSON.parse(text);
     } else {
