@@ -65,7 +65,6 @@ static ngx_event_t                   ngx_http_voiceai_log_kick_event;
 static ngx_event_t                   ngx_http_voiceai_log_timer;
 static ngx_connection_t              ngx_http_voiceai_log_dumb;
 static va_buf_t                      ngx_http_voiceai_log_frame;
-static uint64_t                      ngx_http_voiceai_log_told;
 static time_t                        ngx_http_voiceai_log_told_time;
 
 
@@ -134,7 +133,6 @@ ngx_http_voiceai_log_init(ngx_cycle_t *cycle,
 
     ngx_add_timer(ev, NGX_HTTP_VOICEAI_LOG_TICK);
 
-    ngx_http_voiceai_log_told = ngx_http_voiceai_log_sh->lost;
     ngx_http_voiceai_log_used = log;
 
     return NGX_OK;
@@ -313,7 +311,7 @@ static void
 ngx_http_voiceai_log_tell(void)
 {
     bool                          bad;
-    uint64_t                      lost;
+    uint64_t                      lost, told;
     ngx_uint_t                    level;
     const char                   *text;
     ngx_http_voiceai_log_task_t  *task;
@@ -327,16 +325,19 @@ ngx_http_voiceai_log_tell(void)
         ngx_log_error(level, ngx_cycle->log, 0, "voiceai: %s", text);
     }
 
-    lost = ngx_http_voiceai_log_sh->lost;
+    /* by one worker, once in a second */
 
-    if (lost != ngx_http_voiceai_log_told
-        && ngx_time() != ngx_http_voiceai_log_told_time)
+    lost = atomic_load(&ngx_http_voiceai_log_sh->lost);
+    told = atomic_load(&ngx_http_voiceai_log_sh->told);
+
+    if (lost != told && ngx_time() != ngx_http_voiceai_log_told_time
+        && atomic_compare_exchange_strong(&ngx_http_voiceai_log_sh->told,
+                                          &told, lost))
     {
         ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
                       "voiceai: %uL records of the call log were lost, its "
-                      "queue is full", lost - ngx_http_voiceai_log_told);
+                      "queue is full", lost - told);
 
-        ngx_http_voiceai_log_told = lost;
         ngx_http_voiceai_log_told_time = ngx_time();
     }
 }

@@ -38,6 +38,7 @@ typedef struct {
     va_flush_shared_t             flush;
     _Atomic uint64_t              id;         /* the last one given */
     _Atomic uint64_t              lost;       /* the queue was full */
+    _Atomic uint64_t              told;       /* of them, in the error log */
     va_ring_t                    *ring;
 } ngx_http_voiceai_log_sh_t;
 

@@ -105,11 +105,13 @@ static void va_flush_tell(va_flush_t *f, bool bad, const char *what,
                           const char *why)
 {
     char name[128];
+    size_t at = f->news ? strlen(f->message) : 0;
 
     va_store_name(f->url, name, sizeof(name));
-    snprintf(f->message, sizeof(f->message), "%s%s%s (%s)", what,
-             why != NULL ? ": " : "", why != NULL ? why : "", name);
-    f->bad = bad;
+    snprintf(f->message + at, sizeof(f->message) - at, "%s%s%s%s (%s)",
+             at != 0 ? "; " : "", what, why != NULL ? ": " : "",
+             why != NULL ? why : "", name);
+    f->bad = bad || (f->news && f->bad);
     f->news = true;
 }
 

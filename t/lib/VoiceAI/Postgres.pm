@@ -15,7 +15,7 @@ use Time::HiRes qw(sleep);
 use VoiceAI;
 
 # Where Debian keeps them, or the path.
-sub program
+sub installed
 {
     my ($name) = @_;
     my ($path) = grep { -x }
@@ -50,7 +50,7 @@ sub new
     }
     chmod 0755, $self->{dir};
     # a test of crashes of ours, not of its own: fsync costs time
-    run(program('initdb'), '-D', "$self->{dir}/data", '-A', 'trust',
+    run(installed('initdb'), '-D', "$self->{dir}/data", '-A', 'trust',
         '-U', 'voiceai', '-E', 'UTF8', '--locale', 'C', '--no-sync');
     $self->start;
     return $self;
@@ -60,7 +60,7 @@ sub start
 {
     my ($self) = @_;
     $self->{pid} = start_process({ log => "$self->{dir}.log" },
-        as_user(program('postgres'), '-D', "$self->{dir}/data",
+        as_user(installed('postgres'), '-D', "$self->{dir}/data",
             '-k', $self->{dir}, '-p', $self->{port},
             '-c', 'listen_addresses=', '-c', 'fsync=off',
             '-c', 'shared_buffers=16MB', '-c', 'max_connections=20'));
