@@ -73,6 +73,7 @@ sub config
         server_name named.example.com;
         voiceai_api_key off;
         location /a/b { voiceai_calls; }
+        location /board { voiceai_dashboard; }
     }
     server {
         listen 127.0.0.1:%%TLS%%;
@@ -251,6 +252,10 @@ is(api('/calls/CA1/hangup')->{status}, 405, 'a command is no page');
 is(ask($port, 'GET /a/b', host => 'named.example.com')->{json}{count}, 4, 'in a location');
 is(ask($port, 'GET /a/b/CAold', host => 'named.example.com')->{json}{call_sid}, 'CAold',
     'a call in a location');
+is(ask($port, 'GET /board/api/calls', host => 'named.example.com')->{json}{count}, 4,
+    'below the dashboard');
+is(ask($port, 'GET /board/api/calls/CAold', host => 'named.example.com')->{json}{call_sid},
+    'CAold', 'a call below the dashboard');
 is(ask($port, 'GET /a/b.csv', host => 'named.example.com')->{status}, 200,
     'CSV in a location');
 
