@@ -89,6 +89,7 @@ ngx_http_voiceai_call_create(ngx_http_request_t *r,
         return NULL;
     }
 
+    call->recorder = ngx_http_voiceai_recorder_create(call, &conf);
     ngx_queue_insert_tail(&ngx_http_voiceai_calls, &call->queue);
 
     ngx_http_voiceai_call_restore(call);
@@ -296,6 +297,11 @@ ngx_http_voiceai_call_destroy(ngx_http_voiceai_call_t *call,
 
     ngx_queue_remove(&call->queue);
     va_call_free(call->core);
+
+    if (call->recorder) {
+        ngx_http_voiceai_recorder_close(call->recorder);
+    }
+
     va_buf_free(&call->say);
     ngx_free(call);
 }
@@ -602,6 +608,10 @@ ngx_http_voiceai_call_act(void *ctx, const va_action_t *act)
     msg = &ngx_http_voiceai_message;
     sid.data = (char *) rec->stream_sid;
     sid.len = rec->stream_sid_len;
+
+    if (call->recorder) {
+        ngx_http_voiceai_recorder_action(call->recorder, act);
+    }
 
     switch (act->type) {
 

@@ -54,6 +54,9 @@ typedef struct {
 } ngx_http_voiceai_work_t;
 
 
+typedef struct ngx_http_voiceai_recorder_s  ngx_http_voiceai_recorder_t;
+
+
 struct ngx_http_voiceai_call_s {
     ngx_queue_t                  queue;     /* of the worker's calls */
     ngx_http_request_t          *request;
@@ -75,6 +78,8 @@ struct ngx_http_voiceai_call_s {
     ngx_str_t                    tool_filler;
 
     ngx_http_voiceai_listen_t   *listen;    /* NULL: no recogniser streams */
+
+    ngx_http_voiceai_recorder_t *recorder;  /* NULL: not recorded */
 
     ngx_event_t                  timer;
     ngx_event_t                  deferred;
@@ -110,6 +115,15 @@ void ngx_http_voiceai_call_count(ngx_http_voiceai_call_t *call,
 
 /* ngx_http_voiceai_call.c */
 void ngx_http_voiceai_call_after(ngx_http_voiceai_call_t *call);
+
+/* ngx_http_voiceai_recorder.c */
+
+/* Records the call, if it is to be; NULL if not, or without memory. */
+ngx_http_voiceai_recorder_t *ngx_http_voiceai_recorder_create(
+    ngx_http_voiceai_call_t *call, const va_call_conf_t *conf);
+void ngx_http_voiceai_recorder_action(ngx_http_voiceai_recorder_t *rec,
+    const va_action_t *act);
+void ngx_http_voiceai_recorder_close(ngx_http_voiceai_recorder_t *rec);
 
 /* ngx_http_voiceai_turns.c */
 ngx_int_t ngx_http_voiceai_turns_texts(ngx_http_voiceai_call_t *call);

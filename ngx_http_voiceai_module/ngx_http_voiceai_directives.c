@@ -223,6 +223,8 @@ ngx_command_t  ngx_http_voiceai_commands[] = {
                          ngx_conf_set_num_slot, silence_prompts, NULL),
     ngx_http_voiceai_loc("max_duration_warning", NGX_CONF_TAKE12,
                          ngx_http_voiceai_warning, warning, NULL),
+    ngx_http_voiceai_loc("record", NGX_CONF_TAKE1,
+                         ngx_http_voiceai_record_slot, record, NULL),
     ngx_http_voiceai_loc("send_ahead", NGX_CONF_TAKE1,
                          ngx_conf_set_msec_slot, send_ahead, NULL),
     ngx_http_voiceai_loc("idle_timeout", NGX_CONF_TAKE1,
@@ -490,6 +492,7 @@ ngx_http_voiceai_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_msec_value(conf->answer_timeout, prev->answer_timeout,
                               6000);
 
+    ngx_conf_merge_str_value(conf->record, prev->record, "");
     ngx_conf_merge_ptr_value(conf->silence_prompt, prev->silence_prompt,
                              NULL);
     ngx_conf_merge_ptr_value(conf->warning, prev->warning, NULL);

@@ -68,6 +68,7 @@ typedef struct ngx_http_voiceai_log_conf_s  ngx_http_voiceai_log_conf_t;
 
 typedef struct {
     ngx_thread_pool_t            *pool;
+    ngx_thread_pool_t            *record_pool;  /* writes recordings */
     ngx_str_t                     pool_name;
     ngx_uint_t                    used;     /* some server has a handler */
     ngx_array_t                   zones;    /* ngx_http_voiceai_used_zone_t */
@@ -137,6 +138,7 @@ typedef struct {
     ngx_uint_t                    min_confidence;  /* hundredths */
     ngx_msec_t                    answer_timeout;
 
+    ngx_str_t                     record;       /* directory, or empty */
     ngx_http_complex_value_t     *silence_prompt;
     ngx_http_complex_value_t     *warning;
     ngx_msec_t                    warning_time;  /* before the end */
@@ -256,6 +258,10 @@ ngx_int_t ngx_http_voiceai_engine_param(ngx_conf_t *cf,
     ngx_http_voiceai_engine_t *engine, ngx_str_t *param, ngx_uint_t none);
 char *ngx_http_voiceai_merge_engines(ngx_conf_t *cf,
     ngx_http_voiceai_loc_conf_t *prev, ngx_http_voiceai_loc_conf_t *conf);
+
+/* ngx_http_voiceai_recorder.c */
+char *ngx_http_voiceai_record_slot(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 
 /* ngx_http_voiceai_turns.c */
 char *ngx_http_voiceai_warning(ngx_conf_t *cf, ngx_command_t *cmd,

@@ -22,7 +22,7 @@ our $minimum = "voiceai on; voiceai_public_url https://voice.example.com;";
 
 repeat_each(1);
 no_shuffle();
-plan tests => 2 * 66 + 2;
+plan tests => 2 * 67 + 2;
 run_tests();
 
 __DATA__
@@ -566,3 +566,11 @@ voiceai_max_duration_warning 'Bye, \$voiceai_from.' 10s;"
 --- request
 GET /
 --- response_body_like: "status":"ok"
+
+=== TEST 67: recordings go into a directory that is there
+--- http_config eval: $::zone
+--- config eval
+"$::minimum voiceai_signature off; voiceai_record /nowhere/at/all;"
+--- must_die
+--- error_log
+"/nowhere/at/all" is not a directory
