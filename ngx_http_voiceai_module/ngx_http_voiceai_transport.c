@@ -21,6 +21,7 @@ static ngx_http_voiceai_loop_t *ngx_http_voiceai_transport_loop(
     ngx_thread_pool_t *pool, ngx_log_t *log);
 static ngx_int_t ngx_http_voiceai_transport_begin(ngx_http_voiceai_job_t *job,
     ngx_http_voiceai_loop_t *loop);
+static ngx_uint_t ngx_http_voiceai_transport_tls(ngx_http_voiceai_job_t *job);
 static ngx_int_t ngx_http_voiceai_transport_post(
     ngx_http_voiceai_loop_t *loop);
 static void ngx_http_voiceai_transport_posted(ngx_event_t *ev);
@@ -322,7 +323,7 @@ ngx_http_voiceai_transport_warm(ngx_thread_pool_t *pool,
         return;
     }
 
-    if (job->streams) {
+    if (job->streams || !ngx_http_voiceai_transport_tls(job)) {
         ngx_http_voiceai_job_free(job);
         return;
     }
@@ -331,6 +332,19 @@ ngx_http_voiceai_transport_warm(ngx_thread_pool_t *pool,
     job->cancelled = 1;
 
     (void) ngx_http_voiceai_transport_begin(job, loop);
+}
+
+
+static ngx_uint_t
+ngx_http_voiceai_transport_tls(ngx_http_voiceai_job_t *job)
+{
+    const char  *url;
+
+    url = job->conf.url.len ? job->conf.url.data
+                            : va_ai_default_url(job->kind, job->stage);
+
+    return url && ngx_strncasecmp((u_char *) url, (u_char *) "https://", 8)
+                  == 0;
 }
 
 

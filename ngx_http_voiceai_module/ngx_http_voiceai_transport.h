@@ -163,7 +163,8 @@ ngx_int_t ngx_http_voiceai_job_finalize(ngx_http_voiceai_job_t *job);
 /*
  * Opens a connection to the provider ahead of a request, if none is idle: by
  * a HEAD request of its URL, without the key, whose answer nobody hears.  For
- * the beginning of a call.  Does nothing for a recogniser that streams.
+ * the beginning of a call.  Does nothing without TLS, where a connection costs
+ * little, and for a recogniser that streams, which has one of its own.
  */
 void ngx_http_voiceai_transport_warm(ngx_thread_pool_t *pool,
     ngx_http_voiceai_provider_t *provider, va_ai_stage_t stage,

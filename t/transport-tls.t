@@ -200,6 +200,7 @@ is($after->{connections} - $before->{connections}, 3, 'a stream has its own');
 
 my $failed = stat_of()->{failed};
 get("/job?url=http://127.0.0.1:$faults->{refused}/v1&warm=3");
+get("/job?url=https://127.0.0.1:$faults->{refused}/v1&warm=3");
 get("/job?url=wss://nosuch.invalid/v1&kind=deepgram&stage=stt&warm=3");
 ok(settled(5), 'what cannot be opened ahead is nobody\'s trouble');
 is(stat_of()->{failed}, $failed, 'and no failure');
