@@ -187,8 +187,8 @@ jobs('fresh', count => 10);
 my $after = counts();
 my $made = $after->{connections} - $before->{connections};
 cmp_ok($made, '>=', 5, "$made connections where there is no HTTP/2");
-cmp_ok($after->{resumed} - $before->{resumed}, '>=', $made / 2,
-    'which resume a TLS session, as far as they knew of it');
+cmp_ok($after->{resumed} - $before->{resumed}, '>', 0,
+    'some of which resume a TLS session');
 
 jobs('fresh', count => 10);
 is(counts()->{connections}, $after->{connections}, 'are used again');
