@@ -50,26 +50,41 @@ void va_vad_features_init(va_vad_features_t *f)
 }
 
 /*
- * Second-order Butterworth high-pass at 130 Hz: no rumble, less hum.  Written
- * so that only one product and one sum wait for the sample before.
+ * Second-order Butterworth high-pass at 130 Hz: no rumble, less hum.
+ *   y[n] = P0 (x[n] + x[n-2]) + P1 x[n-1] + Q1 y[n-1] + Q2 y[n-2]
+ * Four outputs at once: each is what the inputs up to it do, and the two
+ * outputs before, so that only the latter wait for the four before.
  */
-static void high_pass(va_vad_features_t *f, const int16_t *pcm, float *out)
+#define P0 0.930346f
+#define P1 -1.860692f
+#define Q1 1.855834f
+#define Q2 -0.865549f
+#define R1 (Q1 * Q1 + Q2) /* answers to one output, 1, 2 and 3 later */
+#define R2 (Q1 * R1 + Q2 * Q1)
+#define R3 (Q1 * R2 + Q2 * R1)
+
+static void high_pass(va_vad_features_t *f, const float x[2 + VA_FRAME],
+                      float *out)
 {
-    float x1 = f->x1, x2 = f->x2, y1 = f->y1, y2 = f->y2;
+    const va_v4_t by0 = {1.0f, Q1, R1, R2}, by1 = {0.0f, 1.0f, Q1, R1};
+    const va_v4_t by2 = {0.0f, 0.0f, 1.0f, Q1}, by3 = {0.0f, 0.0f, 0.0f, 1.0f};
+    const va_v4_t last = {Q1, R1, R2, R3};
+    const va_v4_t before = {Q2, Q1 * Q2, R1 * Q2, R2 * Q2};
+    float y1 = f->y1, y2 = f->y2;
 
-    for (int i = 0; i < VA_FRAME; i++) {
-        float x = pcm[i];
-        float y = 1.855834f * y1 +
-                  (0.930346f * (x + x2) - 1.860692f * x1 - 0.865549f * y2);
+    for (int i = 0; i < VA_FRAME; i += 4) {
+        va_v4_t in = P0 * (va_v4_load(x + i) + va_v4_load(x + i + 2)) +
+                     P1 * va_v4_load(x + i + 1);
+        va_v4_t y = (in[0] * by0 + in[1] * by1) + (in[2] * by2 + in[3] * by3);
 
-        x2 = x1;
-        x1 = x;
-        y2 = y1;
-        y1 = y;
-        out[i] = y;
+        y += y2 * before;
+        y += y1 * last;
+        y1 = y[3];
+        y2 = y[2];
+        va_v4_store(out + i, y);
     }
-    f->x1 = x1;
-    f->x2 = x2;
+    f->x2 = x[VA_FRAME];
+    f->x1 = x[VA_FRAME + 1];
     /* Numbers too small for full precision are slow to add. */
     f->y1 = y1 * y1 < 1e-12f ? 0.0f : y1;
     f->y2 = y2 * y2 < 1e-12f ? 0.0f : y2;
@@ -122,24 +137,46 @@ static float power_around(const float *power, int bin)
     return sum;
 }
 
-static int strongest(const float *power, int from, int to, int best)
+/* Returns the index of the largest of x[from..to-1], the lowest if several. */
+static int largest(const float *x, int from, int to)
 {
-    for (int k = from; k < to; k++) {
-        best = power[k] > power[best] ? k : best;
+    va_v4_t most = va_v4_splat(-1.0f);
+    va_v4i_t at = {0}, index = {from, from + 1, from + 2, from + 3};
+    float best = -1.0f;
+    int found = from, i = from;
+
+    for (; i + 4 <= to; i += 4, index += 4) {
+        va_v4_t v = va_v4_load(x + i);
+        va_v4i_t more = v > most;
+
+        most = va_v4_choose(more, v, most);
+        at = (index & more) | (at & ~more);
     }
-    return best;
+    for (int lane = 0; lane < 4; lane++) {
+        bool first =
+            most[lane] > best || (most[lane] == best && at[lane] < found);
+
+        best = first ? most[lane] : best;
+        found = first ? at[lane] : found;
+    }
+    for (; i < to; i++) {
+        found = x[i] > best ? i : found;
+        best = x[i] > best ? x[i] : best;
+    }
+    return found;
 }
 
 /* Tones are one or two lines that hold nearly all the power. */
 static void find_lines(shape_t *s)
 {
     const float *p = s->power;
-    int first = strongest(p, LOW_BIN, HIGH_BIN, LOW_BIN);
-    int second = first > LOW_BIN + 3 ? LOW_BIN : HIGH_BIN - 1;
+    int first = largest(p, LOW_BIN, HIGH_BIN);
+    int below = first > LOW_BIN + 3 ? largest(p, LOW_BIN, first - 3) : -1;
+    int above = first + 4 < HIGH_BIN ? largest(p, first + 4, HIGH_BIN) : -1;
+    int second =
+        above < 0 || (below >= 0 && p[below] >= p[above]) ? below : above;
     float lines, rest, low = 1e-3f;
 
-    second = strongest(p, LOW_BIN, first - 3, second);
-    second = strongest(p, first + 4, HIGH_BIN, second);
     lines = power_around(p, first) + power_around(p, second);
     rest = s->total - lines;
     rest = rest < 1e-3f ? 1e-3f : rest;
@@ -165,20 +202,21 @@ static void find_flatness(shape_t *s)
 /* A voice repeats itself 70 to 400 times a second. */
 static void find_pitch(shape_t *s)
 {
-    float power[VA_VAD_FFT / 2 + 1], lags[VA_VAD_FFT / 2], best = 0.0f;
+    float power[VA_VAD_FFT / 2 + 1], lags[VA_VAD_FFT / 2], best, whole;
 
     memcpy(power, s->power, sizeof(power));
     memset(power, 0, 4 * sizeof(power[0]));
     va_vad_fft_autocorrelation(power, lags);
-    s->lag = 0;
-    for (int l = MIN_LAG; l < MAX_LAG; l++) {
-        float r = lags[l] * vad_lag_gain[l];
-
-        s->lag = r > best ? l : s->lag;
-        best = r > best ? r : best;
+    whole = lags[0] + 0.02f * 256.0f;
+    for (int l = MIN_LAG - MIN_LAG % 4; l < MAX_LAG; l += 4) {
+        va_v4_store(lags + l,
+                    va_v4_load(lags + l) * va_v4_load(vad_lag_gain + l));
     }
+    s->lag = largest(lags, MIN_LAG, MAX_LAG);
+    best = lags[s->lag];
+    s->lag = best > 0.0f ? s->lag : 0;
     /* White noise of this power lifts the bottom: silence has no pitch. */
-    s->pitch = best / (lags[0] + 0.02f * 256.0f);
+    s->pitch = best > 0.0f ? best / whole : 0.0f;
     s->pitch = s->pitch > 1.2f ? 1.2f : s->pitch;
 }
 
@@ -186,14 +224,19 @@ static void find_shape(shape_t *s, const float window[VA_VAD_WINDOW])
 {
     va_vad_fft_t data;
 
-    for (int i = 0; i < VA_VAD_FFT / 2; i++) {
-        data.re[i] = window[2 * i] * vad_window[2 * i];
-        data.im[i] = window[2 * i + 1] * vad_window[2 * i + 1];
+    for (int i = 0; i < VA_VAD_FFT / 2; i += 4) {
+        va_v4_t a = va_v4_load(window + 2 * i) * va_v4_load(vad_window + 2 * i);
+        va_v4_t b =
+            va_v4_load(window + 2 * i + 4) * va_v4_load(vad_window + 2 * i + 4);
+
+        va_v4_store(data.re + i, VA_V4_PICK(a, b, 0, 2, 4, 6));
+        va_v4_store(data.im + i, VA_V4_PICK(a, b, 1, 3, 5, 7));
     }
     va_vad_fft_power(&data, s->power);
-    for (int k = 0; k <= VA_VAD_FFT / 2; k++) {
-        s->power[k] *= BIN_SCALE;
+    for (int k = 0; k < VA_VAD_FFT / 2; k += 4) {
+        va_v4_store(s->power + k, va_v4_load(s->power + k) * BIN_SCALE);
     }
+    s->power[VA_VAD_FFT / 2] *= BIN_SCALE;
     find_bands(s);
     find_lines(s);
     find_flatness(s);
@@ -282,27 +325,41 @@ static void write_features(va_vad_features_t *f, const shape_t *s, float *out)
     f->peak_bin = s->peak_bin;
 }
 
+/* Makes samples numbers.  Returns whether any is louder than QUIET. */
+static bool widen(const int16_t *pcm, float *out)
+{
+    va_v4i_t loud = {0};
+
+    for (int i = 0; i < VA_FRAME; i += 4) {
+        va_v4s_t s;
+        va_v4_t x;
+
+        memcpy(&s, pcm + i, sizeof(s));
+        x = __builtin_convertvector(s, va_v4_t);
+        loud |= x * x > va_v4_splat((float)QUIET * QUIET);
+        va_v4_store(out + i, x);
+    }
+    return (loud[0] | loud[1] | loud[2] | loud[3]) != 0;
+}
+
 void va_vad_features_frame(va_vad_features_t *f, const int16_t pcm[VA_FRAME],
                            float out[VA_VAD_FEATURES])
 {
     const int old = VA_VAD_WINDOW - VA_FRAME;
-    float window[VA_VAD_WINDOW];
+    float window[VA_VAD_WINDOW], x[2 + VA_FRAME];
     shape_t s;
-    int most = 0;
+    bool loud = widen(pcm, x + 2);
     float power;
 
-    for (int i = 0; i < VA_FRAME; i++) {
-        int size = pcm[i] < 0 ? -pcm[i] : pcm[i];
-
-        most = size > most ? size : most;
-    }
+    x[0] = f->x2;
+    x[1] = f->x1;
     memcpy(window, f->tail, sizeof(f->tail));
-    if (most <= QUIET) {
+    if (!loud) {
         memset(window + old, 0, VA_FRAME * sizeof(window[0]));
         f->x1 = f->x2 = f->y1 = f->y2 = 0.0f;
         silent_shape(&s);
     } else {
-        high_pass(f, pcm, window + old);
+        high_pass(f, x, window + old);
         find_shape(&s, window);
     }
     memcpy(f->tail, window + VA_FRAME, sizeof(f->tail));

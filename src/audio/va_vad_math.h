@@ -18,6 +18,7 @@
 
 typedef float va_v4_t __attribute__((vector_size(16)));
 typedef int32_t va_v4i_t __attribute__((vector_size(16)));
+typedef int16_t va_v4s_t __attribute__((vector_size(8)));
 
 /* Picks four of the lanes of a (0..3) and b (4..7). */
 #if defined(__clang__) || __GNUC__ >= 12
@@ -43,6 +44,18 @@ static inline void va_v4_store(float *p, va_v4_t v)
 static inline va_v4_t va_v4_splat(float x)
 {
     return (va_v4_t){x, x, x, x};
+}
+
+/* Lanes of a where which is all ones, of b where it is 0. */
+static inline va_v4_t va_v4_choose(va_v4i_t which, va_v4_t a, va_v4_t b)
+{
+    va_v4i_t x, y;
+
+    memcpy(&x, &a, sizeof(x));
+    memcpy(&y, &b, sizeof(y));
+    x = (x & which) | (y & ~which);
+    memcpy(&a, &x, sizeof(a));
+    return a;
 }
 
 /* Adds the four lanes. */
@@ -76,6 +89,21 @@ static inline float va_vad_log2(float x)
  * A rational hyperbolic tangent, flat from -3 and 3 on; its size exceeds 1 by
  * a rounding error at the most.
  */
+static inline va_v4_t va_v4_tanh(va_v4_t x)
+{
+    va_v4_t x2, low = va_v4_splat(-3.0f), high = va_v4_splat(3.0f);
+
+    x = va_v4_choose(x < low, low, x);
+    x = va_v4_choose(x > high, high, x);
+    x2 = x * x;
+    return x * (27.0f + x2) / (27.0f + 9.0f * x2);
+}
+
+static inline va_v4_t va_v4_sigmoid(va_v4_t x)
+{
+    return 0.5f + 0.5f * va_v4_tanh(0.5f * x);
+}
+
 static inline float va_vad_tanh(float x)
 {
     float x2;

@@ -27,12 +27,23 @@ static size_t split(char *line, char *field[MAX_FIELDS])
     return n;
 }
 
+static bool copy(char *dst, size_t cap, const char *src)
+{
+    size_t n = strlen(src);
+
+    if (n >= cap) {
+        return false;
+    }
+    memcpy(dst, src, n + 1);
+    return true;
+}
+
 static bool add_stream(va_vad_set_t *set, char **field, size_t n)
 {
     va_vad_stream_t *grown, *s;
     char *end;
 
-    if (n < 5 || set->count == MAX_STREAMS) {
+    if (n < 6 || set->count == MAX_STREAMS) {
         return false;
     }
     grown = realloc(set->streams, (set->count + 1) * sizeof(*grown));
@@ -44,13 +55,10 @@ static bool add_stream(va_vad_set_t *set, char **field, size_t n)
     memset(s, 0, sizeof(*s));
     s->frames = strtoul(field[3], &end, 10);
     s->noise_only = strcmp(field[4], "noise") == 0;
-    if (*end || s->frames > MAX_FRAMES || strlen(field[1]) >= sizeof(s->id) ||
-        strlen(field[2]) >= sizeof(s->file)) {
-        return false;
-    }
-    strcpy(s->id, field[1]);
-    strcpy(s->file, field[2]);
-    return true;
+    return *end == '\0' && s->frames <= MAX_FRAMES &&
+           copy(s->id, sizeof(s->id), field[1]) &&
+           copy(s->file, sizeof(s->file), field[2]) &&
+           copy(s->noise, sizeof(s->noise), field[5]);
 }
 
 static bool add_spans(va_vad_set_t *set, char **field, size_t n)

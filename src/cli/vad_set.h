@@ -19,7 +19,8 @@ typedef struct {
 
 typedef struct {
     char id[32];
-    char file[64]; /* below DIR */
+    char file[64];  /* below DIR */
+    char noise[16]; /* what is heard besides speech */
     bool noise_only;
     size_t frames;
     va_vad_span_t *speech; /* in order of time, without longer pauses */

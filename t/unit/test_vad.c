@@ -11,11 +11,11 @@
 #include <string.h>
 
 #include "audio/va_vad.h"
+#include "recording.h"
 
 #define PI 3.14159265358979323846
 #define SECOND 50 /* frames */
 #define ALL (20 * SECOND)
-#define SPEECH "/usr/share/asterisk/sounds/en_US_f_Allison/agent-alreadyon.wav"
 /* Where the recording's talk begins and ends, in samples, by ear and eye. */
 #define TALK_BEGIN 560
 #define TALK_END 43680
@@ -128,20 +128,11 @@ static double judge(void)
 /* Adds the recorded sentence, loud dbfs, from frame at. */
 static void add_speech(double dbfs, int at)
 {
-    static uint8_t file[400000];
     static int16_t pcm[TALK_END];
-    FILE *f = fopen(SPEECH, "rb");
-    size_t n;
     double power = 0;
 
-    if (!f) {
-        fail_msg("%s is missing: install asterisk-core-sounds-en-wav", SPEECH);
-    }
-    n = fread(file, 1, sizeof(file), f);
-    fclose(f);
-    assert_true(n > 44 + sizeof(pcm));
-    assert_memory_equal(file + 36, "data", 4);
-    memcpy(pcm, file + 44, sizeof(pcm));
+    assert_int_equal(read_recording("agent-alreadyon", pcm, TALK_END),
+                     TALK_END);
     for (int i = TALK_BEGIN; i < TALK_END; i++) {
         power += (double)pcm[i] * pcm[i];
     }

@@ -5,13 +5,16 @@ usage: make_streams.py [options] OUT
 
   --root DIR      where the Debian packages are unpacked (default /)
   --seed TEXT     other text, other streams (default "train")
-  --count N       streams with speech (default 80); a third as many without
+  --count N       streams with speech (default 80); half as many without
   --speakers A,B  voices to use (see voices.py; default: those trained on)
   --music A,B     recordings of music on hold, besides the made ones
+  --effects       use the recorded noises of a game, too
+  --hard          more noise over the speech
   --plain         do not change the speed of voices (for tests)
 
 Writes OUT/audio/*.ul and OUT/labels.tsv (see src/cli/vad_set.h).  The same
-options give the same streams.  Needs python3-numpy, sox and flite.
+options give the same streams.  Needs python3-numpy, sox, flite,
+festival and espeak-ng.
 """
 import argparse
 import hashlib
@@ -27,21 +30,35 @@ import voices
 from noises import decibel, filtered
 
 RATE, FRAME = 8000, 160
-TRAINED = ("june", "carlo", "librivox", "cards", "kal", "awb", "rms", "slt")
+KEPT = ("allison", "allison-es", "ivrvoice", "menardi", "july")
+TRAINED = tuple(s for s in voices.RECORDED if s not in KEPT and
+                not s.startswith("letters-")) + voices.SYNTHETIC
 MOH = "usr/share/asterisk/moh/"
+EFFECTS = ("audio/actor/singlesteps", "audio/actor/gate", "audio/actor/ship",
+           "audio/actor/fauna/movement", "audio/actor/fauna/animal",
+           "audio/actor/mounted/movement", "audio/actor/human/movement",
+           "audio/attack", "audio/ambient/weather", "audio/ambient/water",
+           "audio/resource")
 SPEECH_NOISES = (
-    ["white", "pink", "brown", "line", "street", "street", "street"] * 3 +
+    ["white", "pink", "brown", "line", "street", "street", "brown"] * 3 +
     ["hum50", "hum60", "clicks", "clicks", "cng", "cng", "wind"] * 2 +
-    ["dtmf", "ringback", "busy", "tone", "siren"] +
+    ["dtmf", "ringback", "busy", "tone", "siren", "motor", "motor"] +
+    ["effects"] * 4 +
     ["clean"] * 7 + ["babble"] * 7 + ["music"] * 6 + ["echo"] * 4)
 ALONE_NOISES = (
     ["white", "pink", "brown", "line", "street", "street", "clicks", "cng",
      "wind", "hum50", "hum60", "dtmf", "ringback", "busy", "tone", "siren",
-     "dtmf", "ringback", "busy"] +
+     "dtmf", "ringback", "busy", "wind", "brown", "motor", "effects",
+     "effects", "effects"] +
+    ["busy", "busy", "ringback", "tone", "tone", "dtmf", "hum50", "hum60",
+     "siren", "clicks", "cng", "line"] +
     ["babble", "music", "music", "echo", "babble", "silence"])
-BURSTS = ("clicks", "dtmf", "ringback", "busy", "tone", "siren")
+BURSTS = ("clicks", "dtmf", "ringback", "busy", "tone", "siren", "effects")
 CHANNELS = ("voip", "voip", "pstn", "pstn", "gsm", "loss", "tilt")
 LEVELS = (-44, -8)
+# Speech over noise, in dB.
+EASY = (0, 3, 5, 8, 10, 15, 20, 30)
+HARD = (-2, 0, 0, 2, 4, 5, 7, 10, 15, 20, 30)
 
 
 def mulaw_table():
@@ -63,11 +80,18 @@ class Studio:
     def __init__(self, options):
         self.voices = voices.load(options.root, options.out, options.speakers)
         self.plain = options.plain
+        self.hard = options.hard
         self.music = []
         for name in options.music:
             x, rate = voices.read_wave(os.path.join(
                 options.root, MOH, name + ".wav"))
             self.music.append(voices.resample(x, rate, RATE))
+        self.effects = []
+        for folder in EFFECTS if options.effects else ():
+            for path in voices.sound_files(os.path.join(options.root, folder)):
+                x, _ = voices.read_wave(path)
+                if len(x) > 400 and np.max(np.abs(x)) > 300:
+                    self.effects.append(x)
 
     def speaker(self, rnd, avoid=None):
         """Whoever has more recordings is heard more, but not as much more."""
@@ -184,7 +208,10 @@ def make_noise(studio, rnd, rng, kind, n, level, speaker):
         x = rnd.choice(studio.music)
         at = rnd.randrange(0, len(x) - n)
         return noises.to_level(x[at:at + n], level)
-    x = noises.make(kind, rng, n)
+    if kind == "effects":
+        x = noises.effects(rng, n, studio.effects)
+    else:
+        x = noises.make(kind, rng, n)
     if kind in BURSTS:
         loud = x[np.abs(x) > 0.2 * np.max(np.abs(x))]
         return x * (32768 * decibel(level) / np.sqrt(np.mean(loud ** 2)))
@@ -229,12 +256,14 @@ def channel(x, kind, rnd):
     return bytes_.tobytes()
 
 
-def condition(rnd, alone, index):
+def condition(rnd, alone, index, effects, hard):
     """Return noise, level of speech, SNR and the step of the noise, in dB."""
     kinds = ALONE_NOISES if alone else SPEECH_NOISES
     kind = kinds[index % len(kinds)]
+    if kind == "effects" and not effects:
+        kind = "street"
     level = round(rnd.uniform(*LEVELS))
-    snr = rnd.choice((0, 3, 5, 8, 10, 15, 20, 30))
+    snr = rnd.choice(HARD if hard else EASY)
     if kind == "echo":
         # Louder echo cannot be told from somebody who talks softly.
         snr = rnd.choice((18, 20, 22, 25, 30))
@@ -254,7 +283,8 @@ def make_stream(studio, seed, index, alone):
     rnd = random.Random("%s %d %d" % (seed, index, alone))
     rng = np.random.default_rng(
         zlib.crc32(b"%s %d %d" % (seed.encode(), index, alone)))
-    kind, level, snr, step = condition(rnd, alone, index)
+    kind, level, snr, step = condition(rnd, alone, index,
+                                       bool(studio.effects), studio.hard)
     line = rnd.choice(CHANNELS)
     if alone:
         n, said, speaker = 20 * RATE, [], "-"
@@ -300,6 +330,8 @@ def main():
     parser.add_argument("--speakers", default=",".join(TRAINED))
     parser.add_argument("--music", default="")
     parser.add_argument("--plain", action="store_true")
+    parser.add_argument("--effects", action="store_true")
+    parser.add_argument("--hard", action="store_true")
     options = parser.parse_args()
     options.speakers = options.speakers.split(",")
     options.music = [m for m in options.music.split(",") if m]
@@ -310,9 +342,9 @@ def main():
         for k in range(options.count):
             write(options.out, labels, "s%05d" % k,
                   make_stream(studio, options.seed, k, False))
-            if k % 3 == 2:
-                write(options.out, labels, "n%05d" % (k // 3),
-                      make_stream(studio, options.seed, k // 3, True))
+            if k % 2 == 1:
+                write(options.out, labels, "n%05d" % (k // 2),
+                      make_stream(studio, options.seed, k // 2, True))
     os.rename(path + ".new", path)
 
 

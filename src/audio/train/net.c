@@ -4,48 +4,66 @@
 
 #include "../va_vad_math.h"
 
-#define VECTORS (LANES / 4)
+/* As wide as a machine may have them; on others the sums are the same. */
+typedef float wide_t __attribute__((vector_size(64)));
+#define WIDE 16
+#define VECTORS (LANES / WIDE)
 
 /* out[j] += sum of w[j * stride_j + i * stride_i] * in[i] */
-static void multiply(float (*out)[LANES], int rows, const float *w, int step_j,
-                     int step_i, const float (*in)[LANES], int inputs)
+static void multiply(float (*restrict out)[LANES], int rows, const float *w,
+                     int step_j, int step_i, const float (*restrict in)[LANES],
+                     int inputs)
 {
     for (int j = 0; j < rows; j++) {
-        va_v4_t sum[VECTORS];
+        wide_t sum[VECTORS];
 
         memcpy(sum, out[j], sizeof(sum));
         for (int i = 0; i < inputs; i++) {
-            va_v4_t factor = va_v4_splat(w[j * step_j + i * step_i]);
+            float factor = w[j * step_j + i * step_i];
+            wide_t x[VECTORS];
 
+            memcpy(x, in[i], sizeof(x));
             for (int v = 0; v < VECTORS; v++) {
-                sum[v] += factor * va_v4_load(in[i] + 4 * v);
+                sum[v] += factor * x[v];
             }
         }
         memcpy(out[j], sum, sizeof(sum));
     }
 }
 
+static float total(const wide_t *v)
+{
+    float sum = 0.0f;
+
+    for (int k = 0; k < WIDE; k++) {
+        sum += (*v)[k];
+    }
+    return sum;
+}
+
 /* gradient[j][i] += sum over lanes of out[j] * in[i]; bias[j] likewise */
-static void outer(float *gradient, float *bias, const float (*out)[LANES],
-                  int rows, const float (*in)[LANES], int inputs)
+static void outer(float *restrict gradient, float *restrict bias,
+                  const float (*restrict out)[LANES], int rows,
+                  const float (*restrict in)[LANES], int inputs)
 {
     for (int j = 0; j < rows; j++) {
-        va_v4_t d[VECTORS], total = {0};
+        wide_t d[VECTORS], all = {0};
 
         memcpy(d, out[j], sizeof(d));
         for (int i = 0; i < inputs; i++) {
-            va_v4_t sum = {0};
+            wide_t sum = {0}, x[VECTORS];
 
+            memcpy(x, in[i], sizeof(x));
             for (int v = 0; v < VECTORS; v++) {
-                sum += d[v] * va_v4_load(in[i] + 4 * v);
+                sum += d[v] * x[v];
             }
-            gradient[j * inputs + i] += va_v4_sum(sum);
+            gradient[j * inputs + i] += total(&sum);
         }
         for (int v = 0; v < VECTORS; v++) {
-            total += d[v];
+            all += d[v];
         }
         if (bias) {
-            bias[j] += va_v4_sum(total);
+            bias[j] += total(&all);
         }
     }
 }

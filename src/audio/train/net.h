@@ -1,7 +1,7 @@
 /*
  * The network of the voice activity detector while it is trained: a dense
  * layer, a gated recurrent unit and one output, over LANES streams at once.
- * Arrays are [row][lane], so that a vector instruction works on four lanes.
+ * Arrays are [row][lane], so that a vector instruction works on many lanes.
  */
 #ifndef VA_TRAIN_NET_H
 #define VA_TRAIN_NET_H
@@ -9,8 +9,8 @@
 #include "../va_vad_features.h"
 
 #define INPUTS VA_VAD_FEATURES
-#define HIDDEN 16
-#define UNITS 32
+#define HIDDEN 32
+#define UNITS 64
 #define GATES (3 * UNITS)
 #define LANES 32
 #define STEPS 100 /* frames through which an error is followed back */
@@ -24,6 +24,8 @@ typedef struct {
 } weights_t;
 
 #define WEIGHTS (sizeof(weights_t) / sizeof(float))
+
+#define NETS_MOST 3 /* that are trained one after another */
 
 /* What one step of the forward pass leaves for the way back. */
 typedef struct {
@@ -48,5 +50,8 @@ void net_forward(const weights_t *w, step_t *steps, int n,
  */
 double net_backward(const weights_t *w, const step_t *steps, int n,
                     weights_t *gradient, double *weight);
+
+/* Prints va_vad_weights.h: whole networks, the mean of which is the verdict. */
+void net_print(const weights_t *nets, int count);
 
 #endif

@@ -56,9 +56,15 @@ def slow(rng, n, seconds, low, high):
 def plain(rng, n, kind):
     power = {"white": 0.0, "pink": -0.5, "brown": -1.0}[kind]
 
+    least = rng.uniform(20, 150) if kind == "brown" else 0
+
     def shape(f):
-        return f ** power * (f > (100 if kind == "brown" else 0))
-    return coloured(rng, n, shape)
+        return f ** power * (f > least)
+    x = coloured(rng, n, shape)
+    if rng.random() < 0.3:
+        swing = rng.uniform(2, 12)
+        x = x * decibel(slow(rng, n, rng.uniform(0.2, 4), -swing, 0))
+    return x
 
 
 def street(rng, n):
@@ -200,6 +206,40 @@ def information(rng, n):
     return np.sin(2 * np.pi * np.cumsum(pitch) / RATE)
 
 
+def effects(rng, n, sounds):
+    """Steps, doors, animals, tools, rain: recordings, one after another."""
+    out = rng.standard_normal(n) * decibel(rng.uniform(-65, -35))
+    bed = sounds[rng.integers(len(sounds))]
+    if len(bed) > 4 * RATE and rng.random() < 0.7:
+        at = rng.integers(0, len(bed))
+        out += decibel(rng.uniform(-25, 0)) * 3 * np.resize(
+            np.roll(bed, -at), n) / (np.std(bed) + 1e-9) * 0.2
+    pace = rng.uniform(0.3, 2.5)
+    at = int(rng.uniform(0, 1) * RATE)
+    while at < n:
+        x = sounds[rng.integers(len(sounds))][:3 * RATE]
+        for _ in range(rng.integers(1, 5)):
+            m = min(len(x), n - at)
+            if m > 0:
+                out[at:at + m] += rng.uniform(0.2, 1) * x[:m] / (
+                    np.max(np.abs(x)) + 1e-9)
+            at += int(len(x) + rng.uniform(0.05, 0.5) * RATE)
+        at += int(rng.exponential(1 / pace) * RATE)
+    return out
+
+
+def motor(rng, n):
+    """A fan, a lift, an engine: lines that slide, over broad noise."""
+    speed = slow(rng, n, rng.uniform(1, 5), 0.7, 1.4) * rng.uniform(15, 160)
+    phase = 2 * np.pi * np.cumsum(speed) / RATE
+    out = np.zeros(n)
+    for h in range(1, 16):
+        out += rng.uniform(0, 1) / h ** rng.uniform(0.3, 1.5) * np.sin(
+            h * phase + rng.uniform(0, 6.28))
+    body = street(rng, n)
+    return out / np.std(out) * decibel(rng.uniform(-18, 3)) + body / np.std(body)
+
+
 def with_floor(rng, x, low=-50, high=-25):
     peak = np.max(np.abs(x)) or 1.0
     return x / peak + rng.standard_normal(len(x)) * decibel(
@@ -252,16 +292,17 @@ def wind(rng, n):
     cut = rng.uniform(150, 700)
     x = coloured(rng, n, lambda f: 1 / (1 + (f / cut) ** 2))
     gust = np.maximum(0, slow(rng, n, rng.uniform(0.08, 0.5), -1.0, 1.0)) ** 2
-    return with_floor(rng, x * (gust + 0.01))
+    steady = rng.choice([0.01, 0.01, 0.2])
+    return with_floor(rng, x * (gust + steady), -60, -25)
 
 
 SIMPLE = {
     "street": street, "clicks": clicks, "line": line, "cng": comfort,
-    "wind": wind, "music": made_music,
-    "dtmf": lambda rng, n: with_floor(rng, dtmf(rng, n)),
-    "ringback": lambda rng, n: with_floor(rng, cadence(rng, n, RINGBACK)),
-    "busy": lambda rng, n: with_floor(rng, cadence(rng, n, BUSY)),
-    "tone": lambda rng, n: with_floor(rng, cadence(rng, n, OTHER_TONES)),
+    "wind": wind, "motor": motor, "music": made_music,
+    "dtmf": lambda rng, n: with_floor(rng, dtmf(rng, n), -70),
+    "ringback": lambda rng, n: with_floor(rng, cadence(rng, n, RINGBACK), -70),
+    "busy": lambda rng, n: with_floor(rng, cadence(rng, n, BUSY), -70),
+    "tone": lambda rng, n: with_floor(rng, cadence(rng, n, OTHER_TONES), -70),
     "siren": lambda rng, n: with_floor(rng, information(rng, n)),
     "hum50": lambda rng, n: hum(rng, n, 50),
     "hum60": lambda rng, n: hum(rng, n, 60),

@@ -1,7 +1,7 @@
 /*
  * Trains the network of the voice activity detector.
  *
- *   train_vad [-e EPOCHS] [-s SEED] DIR... > va_vad_weights.h
+ *   train_vad [-e EPOCHS] [-n NETWORKS] DIR... > va_vad_weights.h
  *
  * Each DIR holds labelled streams as src/cli/vad_set.h describes them.  The
  * features come from the library itself, so what is trained and what runs
@@ -17,16 +17,42 @@
 #include "net.h"
 
 #define LEARN 3e-3
-#define HIDE 0.15  /* share of the inputs that are hidden */
-#define SHIFT 0.6f /* largest shift, in deviations */
+#define AVERAGE 0.9995f /* what a step leaves of the mean of the weights */
+#define HIDE 0.15       /* share of the inputs that are hidden */
+#define SHIFT 0.6f      /* largest shift, in deviations */
 #define FRAME_SAMPLES ((long)VA_FRAME)
 #define MS 8 /* samples of a millisecond */
 
+/* What a frame is to the one who learns. */
+typedef enum {
+    QUIET,
+    TALK,
+    ONSET,      /* talk that has just begun: a late start costs a word */
+    TAIL,       /* just after talk; where that ends is a matter of opinion */
+    LEAD,       /* just before */
+    PAUSE,      /* too short to tell from a consonant */
+    SPEECH = 8, /* set besides in frames that are to be called speech */
+} kind_t;
+
 typedef struct {
     float (*x)[INPUTS];
-    float *target, *weight;
+    uint8_t *kind; /* kind_t */
     size_t frames;
+    bool noise_only, doubtful;
 } sequence_t;
+
+/*
+ * What the networks are told differs, so that their mistakes do.  Other voices
+ * and songs are speech, too: who must not take them for it at any cost begins
+ * to doubt the caller.
+ */
+static const struct {
+    uint64_t seed;
+    int epochs;
+    float doubtful; /* weight of babble, music and echo */
+    float tail;
+} lessons[NETS_MOST] = {
+    {1, 14, 0.3f, 0.2f}, {1, 14, 0.6f, 0.3f}, {3, 14, 1.0f, 0.3f}};
 
 typedef struct {
     sequence_t *list;
@@ -86,12 +112,7 @@ static void *need(void *p)
     return p;
 }
 
-/*
- * What is asked of the frames around the edges of speech.  The first frames
- * count more, because a late start costs the caller a word; the tail counts
- * less, because where speech ends is a matter of opinion.
- */
-static void mark_span(sequence_t *q, va_vad_span_t s, bool paused)
+static void mark_span(sequence_t *q, va_vad_span_t s)
 {
     for (size_t k = 0; k < q->frames; k++) {
         long from = (long)k * FRAME_SAMPLES, to = from + FRAME_SAMPLES;
@@ -99,33 +120,54 @@ static void mark_span(sequence_t *q, va_vad_span_t s, bool paused)
         long end = to < s.end ? to : s.end;
 
         if (end - begin >= FRAME_SAMPLES / 4) {
-            q->target[k] = 1.0f;
-            q->weight[k] = from < s.begin + 80 * MS && !paused ? 1.5f : 1.0f;
+            q->kind[k] = SPEECH | (from < s.begin + 120 * MS ? ONSET : TALK);
         } else if (from >= s.end - 5 * MS && from < s.end + 100 * MS) {
-            q->weight[k] = 0.3f;
+            q->kind[k] = TAIL;
         } else if (to > s.begin - 40 * MS && to <= s.begin + 5 * MS) {
-            q->weight[k] = 0.3f;
+            q->kind[k] = LEAD;
         }
     }
 }
 
 static void mark(sequence_t *q, const va_vad_stream_t *s)
 {
-    for (size_t k = 0; k < q->frames; k++) {
-        q->weight[k] = 1.0f;
-    }
+    q->noise_only = s->noise_only;
+    q->doubtful = strcmp(s->noise, "babble") == 0 ||
+                  strcmp(s->noise, "music") == 0 ||
+                  strcmp(s->noise, "echo") == 0;
+    memset(q->kind, QUIET, q->frames);
     for (size_t i = 0; i < s->spans; i++) {
         long pause = i ? s->speech[i].begin - s->speech[i - 1].end : 1 << 20;
 
-        mark_span(q, s->speech[i], pause < 1000 * MS);
+        mark_span(q, s->speech[i]);
         for (size_t k = 0; k < q->frames && pause <= 300 * MS; k++) {
             long from = (long)k * FRAME_SAMPLES;
 
             if (from >= s->speech[i - 1].end - 10 * MS &&
                 from + FRAME_SAMPLES <= s->speech[i].begin + 10 * MS) {
-                q->weight[k] = 0.05f;
+                q->kind[k] = (q->kind[k] & SPEECH) | PAUSE;
             }
         }
+    }
+}
+
+static float weight_of(const sequence_t *q, size_t frame, int lesson)
+{
+    switch (q->kind[frame] & ~SPEECH) {
+    case TALK:
+        return 1.0f;
+    case ONSET:
+        return 2.0f;
+    case TAIL:
+        return lessons[lesson].tail;
+    case LEAD:
+        return 0.3f;
+    case PAUSE:
+        return 0.05f;
+    default:
+        return q->doubtful     ? lessons[lesson].doubtful
+               : q->noise_only ? 0.7f
+                               : 1.0f;
     }
 }
 
@@ -141,8 +183,7 @@ static bool read_sequence(sequence_t *q, const char *dir,
     }
     q->frames = s->frames;
     q->x = need(malloc(s->frames * sizeof(*q->x)));
-    q->target = need(calloc(s->frames, sizeof(float)));
-    q->weight = need(calloc(s->frames, sizeof(float)));
+    q->kind = need(malloc(s->frames));
     va_vad_features_init(f);
     for (size_t k = 0; k < s->frames; k++) {
         va_ulaw_decode(pcm, ulaw + k * VA_FRAME, VA_FRAME);
@@ -216,7 +257,7 @@ static void shuffle(size_t *order, size_t n)
 
 /* Gives every lane its next frames; a lane that ends takes the next stream. */
 static void load_steps(const corpus_t *c, step_t *steps, lane_t *lanes,
-                       const size_t *order, size_t *next)
+                       const size_t *order, size_t *next, int lesson)
 {
     for (int l = 0; l < LANES; l++) {
         blur_t blur = draw_blur();
@@ -234,15 +275,15 @@ static void load_steps(const corpus_t *c, step_t *steps, lane_t *lanes,
                 steps[t].x[i][l] =
                     q->x[lane->frame][i] * blur.factor[i] + blur.shift[i];
             }
-            steps[t].target[l] = q->target[lane->frame];
-            steps[t].weight[l] = q->weight[lane->frame];
+            steps[t].target[l] = (q->kind[lane->frame] & SPEECH) ? 1.0f : 0.0f;
+            steps[t].weight[l] = weight_of(q, lane->frame, lesson);
             steps[t].begun[l] = lane->frame ? 1.0f : 0.0f;
             lane->frame++;
         }
     }
 }
 
-/* One step of Adam. */
+/* One step of Adam, the first of which is number 1. */
 static void learn(weights_t *w, const weights_t *gradient, double scale,
                   double rate, long step)
 {
@@ -253,6 +294,10 @@ static void learn(weights_t *w, const weights_t *gradient, double scale,
     float bias1 = 1.0f - powf(0.9f, (float)step);
     float bias2 = 1.0f - powf(0.999f, (float)step);
 
+    if (step == 1) {
+        memset(first, 0, sizeof(first));
+        memset(second, 0, sizeof(second));
+    }
     for (size_t i = 0; i < WEIGHTS; i++) {
         norm += g[i] * scale * g[i] * scale;
     }
@@ -265,6 +310,21 @@ static void learn(weights_t *w, const weights_t *gradient, double scale,
         p[i] -= (float)rate *
                 (first[i] / bias1 / (sqrtf(second[i] / bias2) + 1e-8f) +
                  1e-3f * p[i]);
+    }
+}
+
+/*
+ * The weights that are kept are a mean over the last steps: what a single step
+ * happens to prefer does not show.
+ */
+static void settle(weights_t *mean, const weights_t *w, long step)
+{
+    float *m = (float *)mean;
+    const float *p = (const float *)w;
+    float share = 1.0f - AVERAGE * (float)step / (float)(step + 100);
+
+    for (size_t i = 0; i < WEIGHTS; i++) {
+        m[i] += share * (p[i] - m[i]);
     }
 }
 
@@ -286,15 +346,20 @@ static void start_weights(weights_t *w)
     }
 }
 
-static void train(const corpus_t *c, weights_t *w, int epochs)
+static void train(const corpus_t *c, weights_t *mean, int epochs, int lesson)
 {
     static step_t steps[STEPS];
     static lane_t lanes[LANES];
     static float memory[UNITS][LANES];
+    static weights_t weights, *w = &weights;
     size_t *order = need(malloc(c->count * sizeof(*order))), next = 0;
     long in_epoch = (long)(c->frames / (STEPS * LANES)) + 1, step = 0;
     weights_t *gradient = need(malloc(sizeof(*gradient)));
 
+    seed = lessons[lesson].seed;
+    start_weights(w);
+    memset(memory, 0, sizeof(memory));
+    memset(lanes, 0, sizeof(lanes));
     for (size_t i = 0; i < c->count; i++) {
         order[i] = i;
     }
@@ -310,12 +375,13 @@ static void train(const corpus_t *c, weights_t *w, int epochs)
             double done = (double)step / (double)(in_epoch * epochs);
             double rate = LEARN * (0.5 + 0.5 * cos(3.14159265 * done)) + 1e-5;
 
-            load_steps(c, steps, lanes, order, &next);
+            load_steps(c, steps, lanes, order, &next, lesson);
             memset(gradient, 0, sizeof(*gradient));
             net_forward(w, steps, STEPS, memory);
             loss += net_backward(w, steps, STEPS, gradient, &part);
             weight += part;
             learn(w, gradient, 1.0 / part, rate, ++step);
+            settle(mean, w, step);
         }
         fprintf(stderr, "epoch %d loss %.5f\n", e + 1, loss / weight);
     }
@@ -334,56 +400,23 @@ static void fold(const corpus_t *c, weights_t *w)
     }
 }
 
-/* Prints a matrix of rows x columns so that a column's weights are together. */
-static void print_array(const char *name, const float *w, int rows, int columns)
-{
-    int at = 0;
-
-    printf("static const float %s[%d] = {", name, rows * columns);
-    for (int i = 0; i < columns; i++) {
-        for (int j = 0; j < rows; j++) {
-            printf("%s%.5g,", at++ % 8 ? " " : "\n    ",
-                   (double)w[j * columns + i]);
-        }
-    }
-    printf("\n};\n\n");
-}
-
-static void print_weights(const weights_t *w)
-{
-    puts("/* Written by src/audio/train/train_vad: do not edit. */\n"
-         "#ifndef VA_VAD_WEIGHTS_H\n#define VA_VAD_WEIGHTS_H\n");
-    printf("#define VAD_INPUTS %d\n#define VAD_HIDDEN %d\n"
-           "#define VAD_UNITS %d\n\n",
-           INPUTS, HIDDEN, UNITS);
-    print_array("vad_in_weights", w->in, HIDDEN, INPUTS);
-    print_array("vad_in_bias", w->in_bias, HIDDEN, 1);
-    print_array("vad_gate_weights", w->gate, GATES, HIDDEN);
-    print_array("vad_gate_bias", w->gate_bias, GATES, 1);
-    print_array("vad_recall_weights", w->recall, GATES, UNITS);
-    print_array("vad_recall_bias", w->recall_bias, UNITS, 1);
-    print_array("vad_out_weights", w->out, UNITS, 1);
-    printf("static const float vad_out_bias = %.5gf;\n\n#endif\n",
-           (double)w->out_bias);
-}
-
 int main(int argc, char **argv)
 {
     static corpus_t corpus;
-    static weights_t weights;
-    int epochs = 20, option;
+    static weights_t nets[NETS_MOST];
+    int epochs = 0, count = NETS_MOST, option;
 
-    while ((option = getopt(argc, argv, "e:s:")) != -1) {
+    while ((option = getopt(argc, argv, "e:n:")) != -1) {
         if (option == 'e') {
             epochs = atoi(optarg);
-        } else if (option == 's') {
-            seed = strtoul(optarg, NULL, 10);
+        } else if (option == 'n') {
+            count = atoi(optarg);
         } else {
             optind = argc;
         }
     }
-    if (optind >= argc) {
-        fputs("usage: train_vad [-e EPOCHS] [-s SEED] DIR...\n", stderr);
+    if (optind >= argc || count < 1 || count > NETS_MOST) {
+        fputs("usage: train_vad [-e EPOCHS] [-n NETWORKS] DIR...\n", stderr);
         return 2;
     }
     if (!read_corpus(&corpus, argv + optind, argc - optind)) {
@@ -392,9 +425,10 @@ int main(int argc, char **argv)
     normalise(&corpus);
     fprintf(stderr, "%zu streams, %.0f frames, %zu weights\n", corpus.count,
             corpus.frames, WEIGHTS);
-    start_weights(&weights);
-    train(&corpus, &weights, epochs);
-    fold(&corpus, &weights);
-    print_weights(&weights);
+    for (int i = 0; i < count; i++) {
+        train(&corpus, &nets[i], epochs > 0 ? epochs : lessons[i].epochs, i);
+        fold(&corpus, &nets[i]);
+    }
+    net_print(nets, count);
     return 0;
 }

@@ -1,7 +1,8 @@
 """Recorded and synthesised voices, cut to speech.
 
 Recordings are those of Debian packages, unpacked below a root directory;
-voices of flite are synthesised on the spot from sentences made up here.
+voices of flite, festival and espeak-ng are synthesised on the spot from
+sentences made up here.
 """
 import os
 import random
@@ -24,8 +25,32 @@ RECORDED = {
     "ivrvoice": SOUNDS + "ru_RU_f_IvrvoiceRU",
     "librivox": TESTDATA + "librivox",
     "cards": TESTDATA + "cards",
+    "armelle": SOUNDS + "fr",
 }
-SYNTHETIC = ("kal", "awb", "rms", "slt")
+# Of the GNU GPL: to test on, not to train on.
+RECORDED["july"] = SOUNDS + "es"
+LETTERS = "usr/share/klettres/"
+RECORDED.update(("letters-" + language, LETTERS + language + "/") for language
+                in ("da", "en", "en_GB", "fr", "ru", "tn", "uk"))
+GAME = "audio/voice/"
+RECORDED.update(("%s-%s" % (people, who), GAME + people + "/civ/civ_" + who)
+                for people in ("greek", "latin", "persian", "napatan")
+                for who in ("male", "female"))
+FESTIVAL = {
+    "ked": "ked_diphone", "lj": "suo_fi_lj_diphone",
+    "mv": "hy_fi_mv_diphone", "ona": "upc_ca_ona_hts",
+    "nsh": "msu_ru_nsh_clunits",
+}
+FLITE = ("kal", "awb", "rms", "slt")
+ESPEAK = ("de+f2", "es+m4", "pl+f5", "tr+m7")
+SYNTHETIC = FLITE + tuple(FESTIVAL) + ESPEAK
+RUSSIAN = ("мы хотели бы заказать", "мне нужно отменить", "я потерял",
+           "когда приедет", "скажите пожалуйста где")
+RUSSIAN_END = ("два билета на завтра", "машину к вокзалу", "этот счёт",
+               "мой врач", "синюю папку", "новый адрес", "ужин на четверых",
+               "почту до вечера")
+RUSSIAN_SHORT = ("да", "нет", "спасибо", "алло", "хорошо", "четыре восемь",
+                 "не сегодня", "до свидания", "минуту")
 NOT_SPEECH = ("silence/", "beep", "2tone", "tt-monkeys")
 
 WHO = ("I", "we", "they", "my sister", "the driver", "your office",
@@ -57,6 +82,12 @@ def sentences(count, rng):
             out.append(" ".join(rng.choice(part)
                                 for part in (WHO, DID, WHAT, WHEN)) + ".")
     return out
+
+
+def russian(count, rng):
+    return [rng.choice(RUSSIAN_SHORT) if rng.random() < 0.3 else
+            rng.choice(RUSSIAN) + " " + rng.choice(RUSSIAN_END)
+            for _ in range(count)]
 
 
 def resample(x, old, new):
@@ -161,36 +192,65 @@ class Clip:
 
 
 def read_wave(path):
+    """Return samples and their rate; what is not a plain file goes by sox."""
     if path.endswith(".raw"):
         return np.fromfile(path, "<i2").astype(float), 16000
+    if not path.endswith(".wav"):
+        raw = subprocess.run(
+            ["sox", "-D", "-V1", path, "-t", "raw", "-r", str(RATE), "-e",
+             "signed", "-b", "16", "-c", "1", "-", "gain", "-h"],
+            stdout=subprocess.PIPE, check=True).stdout
+        return np.frombuffer(raw, "<i2").astype(float), RATE
     with wave.open(path) as w:
         x = np.frombuffer(w.readframes(w.getnframes()), "<i2").astype(float)
         return x, w.getframerate()
 
 
+def sound_files(base):
+    """Files below a folder, or those whose path begins so."""
+    top = base if os.path.isdir(base) else os.path.dirname(base)
+    for folder, _, files in sorted(os.walk(top)):
+        for name in sorted(files):
+            path = os.path.join(folder, name)
+            if path.startswith(base) and name.endswith(
+                    (".wav", ".gsm", ".ogg")):
+                yield path
+
+
 def recordings(root, speaker):
     base = os.path.join(root, RECORDED[speaker])
     found = []
-    for folder, _, files in sorted(os.walk(base)):
-        for name in sorted(files):
-            path = os.path.join(folder, name)
-            if not name.endswith(".wav") or any(
-                    word in path[len(base) + 1:] for word in NOT_SPEECH):
-                continue
-            x, rate = read_wave(path)
-            found.append(Clip(speaker, resample(x, rate, RATE)))
+    for path in sound_files(base):
+        if any(word in path[len(base):] for word in NOT_SPEECH):
+            continue
+        x, rate = read_wave(path)
+        found.append(Clip(speaker, resample(x, rate, RATE)))
     if not found:
         raise SystemExit("no recordings in " + base)
     return found
 
 
-def synthesised(voice, work, count=120):
-    rng = random.Random("flite " + voice)
-    path = os.path.join(work, "flite-%s-%d.wav" % (voice, os.getpid()))
+def synthesiser(voice, rng):
+    """The command that speaks; the text and the output's name come after."""
+    if voice in FLITE:
+        return ["flite", "-voice", voice, "--setf",
+                "duration_stretch=%.2f" % rng.uniform(0.75, 1.25), "-t"], "-o"
+    if voice in FESTIVAL:
+        return ["sh", "-c", "printf '%%s' \"$1\" | text2wave -eval "
+                "'(voice_%s)' -o \"$3\"" % FESTIVAL[voice], "sh"], "-o"
+    return ["espeak-ng", "-v", voice, "-s", str(rng.randint(125, 220)), "-p",
+            str(rng.randint(20, 80))], "-w"
+
+
+def synthesised(voice, work, count=60):
+    rng = random.Random("voice " + voice)
+    path = os.path.join(work, "voice-%s-%d.wav" % (voice, os.getpid()))
     found = []
-    for text in sentences(count, rng):
-        subprocess.run(["flite", "-voice", voice, "-t", text, "-o", path],
-                       check=True)
+    texts = russian if voice == "nsh" else sentences
+    for text in texts(count, rng):
+        command, output = synthesiser(voice, rng)
+        subprocess.run(command + [text, output, path], check=True,
+                       stderr=subprocess.DEVNULL)
         x, rate = read_wave(path)
         found.append(Clip(voice, resample(x, rate, RATE)))
     os.remove(path)
@@ -202,5 +262,7 @@ def load(root, work, speakers):
     voices = {}
     for s in speakers:
         clips = synthesised(s, work) if s in SYNTHETIC else recordings(root, s)
-        voices[s] = [c for c in clips if c.usable()]
+        clips = [c for c in clips if c.usable()]
+        if clips:
+            voices[s] = clips
     return voices
