@@ -1,5 +1,6 @@
 
 #include "ngx_http_voiceai_bus.h"
+#include "ngx_http_voiceai_fleet.h"
 
 #include <ngx_channel.h>
 
@@ -53,7 +54,12 @@ static void ngx_http_voiceai_bus_name(struct sockaddr_un *addr,
 static ngx_int_t ngx_http_voiceai_bus_send(u_char *name,
     ngx_http_voiceai_bus_msg_t *msg);
 static void ngx_http_voiceai_bus_read(ngx_event_t *ev);
-static void ngx_http_voiceai_bus_message(ngx_http_voiceai_bus_msg_t *msg);
+static void ngx_http_voiceai_bus_message(ngx_http_voiceai_bus_msg_t *msg,
+    ngx_uint_t remote);
+static ngx_int_t ngx_http_voiceai_bus_far(u_char *name,
+    ngx_http_voiceai_bus_msg_t *msg);
+static void ngx_http_voiceai_bus_sent(void *data, ngx_int_t rc);
+static ngx_http_voiceai_ask_t *ngx_http_voiceai_bus_find(uint64_t number);
 static void ngx_http_voiceai_bus_reply(ngx_http_voiceai_bus_msg_t *msg);
 static void ngx_http_voiceai_bus_timeout(ngx_event_t *ev);
 static void ngx_http_voiceai_bus_tick(ngx_event_t *ev);
@@ -127,6 +133,12 @@ ngx_http_voiceai_bus_init(ngx_cycle_t *cycle,
     }
 
     ngx_http_voiceai_bus_zones_n = zones->nelts;
+
+    if (ngx_http_voiceai_fleet_init(cycle, vmcf, ngx_http_voiceai_bus_own)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
 
     ngx_http_voiceai_bus_timer.handler = ngx_http_voiceai_bus_tick;
     ngx_http_voiceai_bus_timer.data = ngx_http_voiceai_bus_connection;
@@ -271,6 +283,7 @@ ngx_http_voiceai_bus_ask(ngx_shm_zone_t *zone, ngx_http_voiceai_record_t *rec,
     ngx_http_voiceai_bus_kind_e kind, ngx_str_t *text,
     ngx_http_voiceai_ask_pt handler, void *data)
 {
+    ngx_int_t                    rc;
     ngx_http_voiceai_ask_t      *ask;
     ngx_http_voiceai_bus_msg_t  *msg;
 
@@ -305,7 +318,11 @@ ngx_http_voiceai_bus_ask(ngx_shm_zone_t *zone, ngx_http_voiceai_record_t *rec,
     ngx_queue_insert_tail(&ngx_http_voiceai_bus_waiting, &ask->queue);
     ngx_http_voiceai_bus_asks++;
 
-    switch (ngx_http_voiceai_bus_send(rec->wake, msg)) {
+    rc = rec->state == NGX_HTTP_VOICEAI_REMOTE
+         ? ngx_http_voiceai_bus_far(rec->wake, msg)
+         : ngx_http_voiceai_bus_send(rec->wake, msg);
+
+    switch (rc) {
 
     case NGX_OK:
         ngx_add_timer(&ask->timer, NGX_HTTP_VOICEAI_BUS_WAIT);
@@ -401,7 +418,7 @@ ngx_http_voiceai_bus_read(ngx_event_t *ev)
                      sizeof(msg->secret))
                 == 0)
             {
-                ngx_http_voiceai_bus_message(msg);
+                ngx_http_voiceai_bus_message(msg, 0);
                 break;
             }
         }
@@ -417,7 +434,8 @@ ngx_http_voiceai_bus_read(ngx_event_t *ev)
 
 
 static void
-ngx_http_voiceai_bus_message(ngx_http_voiceai_bus_msg_t *msg)
+ngx_http_voiceai_bus_message(ngx_http_voiceai_bus_msg_t *msg,
+    ngx_uint_t remote)
 {
     ngx_str_t   sid, text;
     ngx_uint_t  z;
@@ -461,12 +479,13 @@ ngx_http_voiceai_bus_message(ngx_http_voiceai_bus_msg_t *msg)
 
     /* who asked and is gone needs no answer */
 
-    (void) ngx_http_voiceai_bus_send(msg->reply, msg);
+    (void) (remote ? ngx_http_voiceai_bus_far(msg->reply, msg)
+                   : ngx_http_voiceai_bus_send(msg->reply, msg));
 }
 
 
-static void
-ngx_http_voiceai_bus_reply(ngx_http_voiceai_bus_msg_t *msg)
+static ngx_http_voiceai_ask_t *
+ngx_http_voiceai_bus_find(uint64_t number)
 {
     ngx_queue_t             *q;
     ngx_http_voiceai_ask_t  *ask;
@@ -477,9 +496,151 @@ ngx_http_voiceai_bus_reply(ngx_http_voiceai_bus_msg_t *msg)
     {
         ask = ngx_queue_data(q, ngx_http_voiceai_ask_t, queue);
 
-        if (ask->number == msg->number) {
-            ngx_http_voiceai_bus_done(ask, msg->status);
+        if (ask->number == number) {
+            return ask;
+        }
+    }
+
+    return NULL;
+}
+
+
+static void
+ngx_http_voiceai_bus_reply(ngx_http_voiceai_bus_msg_t *msg)
+{
+    ngx_http_voiceai_ask_t  *ask;
+
+    ask = ngx_http_voiceai_bus_find(msg->number);
+
+    if (ask) {
+        ngx_http_voiceai_bus_done(ask, msg->status);
+    }
+}
+
+
+/*
+ * Messages to other machines are text in front of the CallSid and the text:
+ * kind, status, number, mailbox for the answer, and both lengths.
+ */
+
+static ngx_int_t
+ngx_http_voiceai_bus_far(u_char *name, ngx_http_voiceai_bus_msg_t *msg)
+{
+    va_buf_t    b;
+    ngx_int_t   rc;
+    ngx_uint_t  answer;
+    u_char      reply[2 * NGX_HTTP_VOICEAI_NAME_LEN];
+
+    answer = (msg->kind == NGX_HTTP_VOICEAI_BUS_REPLY);
+    ngx_hex_dump(reply, msg->reply, sizeof(msg->reply));
+
+    va_buf_init(&b, sizeof(ngx_http_voiceai_bus_msg_t) + 256);
+    va_buf_printf(&b, "1 %u %d %llu %.*s %u %u\n", (unsigned) msg->kind,
+                  msg->status, (unsigned long long) msg->number,
+                  (int) sizeof(reply), (char *) reply,
+                  (unsigned) msg->sid_len, (unsigned) msg->text_len);
+    va_buf_append(&b, msg->sid, msg->sid_len);
+    va_buf_append(&b, msg->text, msg->text_len);
+
+    rc = b.rc == VA_OK
+         ? ngx_http_voiceai_fleet_send(name, va_buf_view(&b),
+                                       answer ? NULL
+                                              : ngx_http_voiceai_bus_sent,
+                                       (void *) (uintptr_t) msg->number)
+         : NGX_DECLINED;
+
+    va_buf_free(&b);
+
+    return rc;
+}
+
+
+/* Whether anybody listened there. */
+
+static void
+ngx_http_voiceai_bus_sent(void *data, ngx_int_t rc)
+{
+    ngx_http_voiceai_ask_t  *ask;
+
+    if (rc == NGX_OK || ngx_http_voiceai_bus_fd == -1) {
+        return;
+    }
+
+    ask = ngx_http_voiceai_bus_find((uintptr_t) data);
+
+    if (ask) {
+        ngx_http_voiceai_bus_done(ask, rc);
+    }
+}
+
+
+void
+ngx_http_voiceai_bus_remote(va_str_t message)
+{
+    int                          n;
+    char                         head[128], reply[33];
+    const char                  *end;
+    u_char                      *p;
+    unsigned                     kind, sid, text, i;
+    unsigned long long           number;
+    ngx_int_t                    byte;
+    ngx_http_voiceai_bus_msg_t  *msg;
+
+    msg = &ngx_http_voiceai_bus_in;
+    end = memchr(message.data, '\n', ngx_min(message.len, sizeof(head) - 1));
+
+    if (end == NULL) {
+        return;
+    }
+
+    ngx_memcpy(head, message.data, end - message.data);
+    head[end - message.data] = '\0';
+
+    if (sscanf(head, "1 %5u %5d %20llu %32s %5u %5u", &kind, &n, &number,
+               reply, &sid, &text)
+        != 6
+        || (kind != NGX_HTTP_VOICEAI_BUS_REPLY
+            && (kind < NGX_HTTP_VOICEAI_BUS_INTERRUPT
+                || kind > NGX_HTTP_VOICEAI_BUS_TRANSFER))
+        || ngx_strlen(reply) != 32
+        || sid > sizeof(msg->sid) || text > sizeof(msg->text)
+        || message.len - (end + 1 - message.data) != (size_t) sid + text)
+    {
+        ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+                      "voiceai: a message of another machine was not "
+                      "understood");
+        return;
+    }
+
+    p = (u_char *) reply;
+
+    for (i = 0; i < sizeof(msg->reply); i++, p += 2) {
+        byte = ngx_hextoi(p, 2);
+        if (byte == NGX_ERROR) {
             return;
+        }
+
+        msg->reply[i] = (u_char) byte;
+    }
+
+    msg->kind = (uint16_t) kind;
+    msg->status = (int16_t) n;
+    msg->number = number;
+    ngx_http_voiceai_set(msg, sid, end + 1, sid);
+    ngx_http_voiceai_set(msg, text, end + 1 + sid, text);
+
+    ngx_http_voiceai_bus_message(msg, 1);
+}
+
+
+void
+ngx_http_voiceai_bus_recover(ngx_shm_zone_t *zone)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < ngx_http_voiceai_bus_zones_n; i++) {
+        if (ngx_http_voiceai_bus_zones[i].zone == zone) {
+            ngx_http_voiceai_bus_zones[i].recover = 1;
         }
     }
 }

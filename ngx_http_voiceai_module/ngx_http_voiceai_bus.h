@@ -71,6 +71,12 @@ ngx_http_voiceai_ask_t *ngx_http_voiceai_bus_ask(ngx_shm_zone_t *zone,
 
 void ngx_http_voiceai_bus_forget(ngx_http_voiceai_ask_t *ask);
 
+/* A command, or the answer to one, that came from another machine. */
+void ngx_http_voiceai_bus_remote(va_str_t message);
+
+/* Calls of a zone have been lost: they are to be connected again. */
+void ngx_http_voiceai_bus_recover(ngx_shm_zone_t *zone);
+
 /* Adds and removes a listener of this worker. */
 void ngx_http_voiceai_bus_listen(ngx_http_voiceai_listener_t *l);
 void ngx_http_voiceai_bus_unlisten(ngx_http_voiceai_listener_t *l);

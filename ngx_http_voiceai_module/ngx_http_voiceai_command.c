@@ -6,6 +6,7 @@
 
 
 #include "ngx_http_voiceai_api.h"
+#include "ngx_http_voiceai_fleet.h"
 #include "ngx_http_voiceai_bus.h"
 #include "ngx_http_voiceai_rest.h"
 
@@ -22,6 +23,7 @@ typedef struct {
 
 static ngx_int_t ngx_http_voiceai_api_command(ngx_http_request_t *r,
     ngx_str_t *sid, ngx_uint_t kind);
+static ngx_int_t ngx_http_voiceai_api_commanded(ngx_http_request_t *r);
 static ngx_int_t ngx_http_voiceai_api_text(ngx_http_request_t *r);
 static ngx_int_t ngx_http_voiceai_api_ask(ngx_http_request_t *r,
     ngx_uint_t kind, ngx_str_t *text);
@@ -90,7 +92,6 @@ ngx_http_voiceai_api_command(ngx_http_request_t *r, ngx_str_t *sid,
     ngx_uint_t kind)
 {
     ngx_int_t                rc;
-    ngx_str_t                none;
     ngx_http_voiceai_ctx_t  *ctx;
 
     rc = ngx_http_voiceai_api_allowed(r);
@@ -99,15 +100,39 @@ ngx_http_voiceai_api_command(ngx_http_request_t *r, ngx_str_t *sid,
         rc = ngx_http_voiceai_not_allowed(r, "POST", "use POST");
     }
 
-    if (rc == NGX_OK) {
-        rc = ngx_http_voiceai_api_find(r, sid);
-    }
-
     if (rc != NGX_OK) {
         return rc;
     }
 
+    ctx = ngx_http_voiceai_get_ctx(r);
+    if (ctx == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ctx->command = kind;
+
+    return ngx_http_voiceai_fleet_request(r, sid,
+                                          ngx_http_voiceai_api_commanded);
+}
+
+
+static ngx_int_t
+ngx_http_voiceai_api_commanded(ngx_http_request_t *r)
+{
+    ngx_int_t                rc;
+    ngx_str_t                none, sid, verb;
+    ngx_http_voiceai_ctx_t  *ctx;
+
     ctx = ngx_http_get_module_ctx(r, ngx_http_voiceai_module);
+
+    ngx_http_voiceai_api_segment(r, &sid, &verb);
+
+    rc = ngx_http_voiceai_api_find(r,
+                              ctx->command == NGX_HTTP_VOICEAI_BUS_INTERRUPT
+                              ? &verb : &sid);
+    if (rc != NGX_OK) {
+        return rc;
+    }
 
     if (ctx->record.state == NGX_HTTP_VOICEAI_ENDED) {
         return ngx_http_voiceai_refuse(r, NGX_HTTP_CONFLICT,
@@ -115,16 +140,15 @@ ngx_http_voiceai_api_command(ngx_http_request_t *r, ngx_str_t *sid,
     }
 
     if (ctx->record.state != NGX_HTTP_VOICEAI_STREAMING
+        && ctx->record.state != NGX_HTTP_VOICEAI_REMOTE
         && !ctx->record.gather)
     {
         return ngx_http_voiceai_refuse(r, NGX_HTTP_CONFLICT,
                                        "the call has no stream now");
     }
 
-    ctx->command = kind;
-
-    if (kind == NGX_HTTP_VOICEAI_BUS_SAY
-        || kind == NGX_HTTP_VOICEAI_BUS_TRANSFER)
+    if (ctx->command == NGX_HTTP_VOICEAI_BUS_SAY
+        || ctx->command == NGX_HTTP_VOICEAI_BUS_TRANSFER)
     {
         return ngx_http_voiceai_read_body(r, ngx_http_voiceai_api_text);
     }
@@ -136,7 +160,7 @@ ngx_http_voiceai_api_command(ngx_http_request_t *r, ngx_str_t *sid,
 
     ngx_str_null(&none);
 
-    return ngx_http_voiceai_api_ask(r, kind, &none);
+    return ngx_http_voiceai_api_ask(r, ctx->command, &none);
 }
 
 

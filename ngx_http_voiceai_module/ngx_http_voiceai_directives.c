@@ -6,6 +6,7 @@
 
 #include "ngx_http_voiceai_module.h"
 #include "ngx_http_voiceai_web.h"
+#include "ngx_http_voiceai_redis.h"
 
 #include "../src/twilio/va_rest.h"
 
@@ -80,6 +81,13 @@ ngx_command_t  ngx_http_voiceai_commands[] = {
     { ngx_string("voiceai_phrase_cache"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
       ngx_http_voiceai_phrase_cache,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("voiceai_redis"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
+      ngx_http_voiceai_redis_url,
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
       NULL },

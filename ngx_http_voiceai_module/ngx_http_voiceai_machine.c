@@ -132,7 +132,9 @@ ngx_http_voiceai_machine_verdict(ngx_http_request_t *r,
         return;
     }
 
-    if (rec->state == NGX_HTTP_VOICEAI_STREAMING) {
+    if (rec->state == NGX_HTTP_VOICEAI_STREAMING
+        || rec->state == NGX_HTTP_VOICEAI_REMOTE)
+    {
         (void) ngx_http_voiceai_bus_ask(vlcf->zone, rec,
                                   text.len ? NGX_HTTP_VOICEAI_BUS_SAY_HANGUP
                                            : NGX_HTTP_VOICEAI_BUS_HANGUP,

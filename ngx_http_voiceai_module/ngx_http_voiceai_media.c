@@ -18,6 +18,8 @@
 /* so many of them, then other connections have their turn */
 #define NGX_HTTP_VOICEAI_RECV_TURNS    4
 /* unsent bytes after which a reader is too slow to be kept */
+/* what a caller says while a record is fetched from another machine */
+#define NGX_HTTP_VOICEAI_HELD_MAX      131072
 #define NGX_HTTP_VOICEAI_OUT_MAX       (256 * 1024)
 /* memory for them that is kept while the connection is idle */
 #define NGX_HTTP_VOICEAI_OUT_KEEP      4096
@@ -188,6 +190,7 @@ ngx_http_voiceai_media_create(ngx_http_request_t *r,
     ngx_http_voiceai_balance(s->zone, 1);
 
     va_buf_init(&s->out, NGX_HTTP_VOICEAI_OUT_MAX);
+    va_buf_init(&s->held, NGX_HTTP_VOICEAI_HELD_MAX);
 
     s->done_event.handler = ngx_http_voiceai_media_done_handler;
     s->done_event.data = r->connection;
@@ -214,6 +217,12 @@ ngx_http_voiceai_media_cleanup(void *data)
     if (s->done_event.posted) {
         ngx_delete_posted_event(&s->done_event);
     }
+
+    if (s->fetch) {
+        ngx_http_voiceai_fleet_forget(s->fetch);
+    }
+
+    va_buf_free(&s->held);
 
     s->ctx->socket = NULL;
 

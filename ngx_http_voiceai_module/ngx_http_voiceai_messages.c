@@ -8,6 +8,11 @@
 #include "ngx_http_voiceai_socket.h"
 
 
+static ngx_uint_t ngx_http_voiceai_media_hold(ngx_http_voiceai_socket_t *s,
+    va_str_t text);
+static ngx_uint_t ngx_http_voiceai_media_fetch(ngx_http_voiceai_socket_t *s,
+    va_media_msg_t *msg, va_str_t text);
+static void ngx_http_voiceai_media_fetched(void *data);
 static void ngx_http_voiceai_media_start(ngx_http_voiceai_socket_t *s,
     va_media_msg_t *msg);
 static ngx_int_t ngx_http_voiceai_media_attach(ngx_http_voiceai_socket_t *s,
@@ -23,6 +28,11 @@ ngx_http_voiceai_media_message(ngx_http_voiceai_socket_t *s, va_str_t text)
 {
     va_rc_t         rc;
     va_media_msg_t  msg;
+
+    if (s->fetch) {
+        (void) ngx_http_voiceai_media_hold(s, text);
+        return;
+    }
 
     rc = va_media_parse(s->media, text, &msg);
 
@@ -41,7 +51,10 @@ ngx_http_voiceai_media_message(ngx_http_voiceai_socket_t *s, va_str_t text)
         return;
 
     case VA_MEDIA_START:
-        ngx_http_voiceai_media_start(s, &msg);
+        if (!ngx_http_voiceai_media_fetch(s, &msg, text)) {
+            ngx_http_voiceai_media_start(s, &msg);
+        }
+
         return;
 
     default:
@@ -62,6 +75,89 @@ ngx_http_voiceai_media_message(ngx_http_voiceai_socket_t *s, va_str_t text)
     }
 
     ngx_http_voiceai_call_message(s->call, &msg);
+}
+
+
+/*
+ * The webhook of this call may have been answered by another machine.  Returns
+ * whether the start has to wait for what that one wrote.
+ */
+
+static ngx_uint_t
+ngx_http_voiceai_media_fetch(ngx_http_voiceai_socket_t *s,
+    va_media_msg_t *msg, va_str_t text)
+{
+    ngx_str_t  sid;
+
+    if (s->fetched || s->started) {
+        return 0;
+    }
+
+    s->fetched = 1;
+
+    sid.data = (u_char *) msg->call_sid.data;
+    sid.len = msg->call_sid.len;
+
+    s->fetch = ngx_http_voiceai_fleet_fetch(s->zone, &sid,
+                                            ngx_http_voiceai_media_fetched, s);
+
+    return s->fetch && ngx_http_voiceai_media_hold(s, text);
+}
+
+
+/* Keeps a message, behind its length, until the record is there. */
+
+static ngx_uint_t
+ngx_http_voiceai_media_hold(ngx_http_voiceai_socket_t *s, va_str_t text)
+{
+    uint32_t  len;
+
+    len = text.len;
+    va_buf_append(&s->held, &len, sizeof(len));
+    va_buf_str(&s->held, text);
+
+    if (s->held.rc != VA_OK) {
+        ngx_http_voiceai_fleet_forget(s->fetch);
+        s->fetch = NULL;
+        ngx_http_voiceai_media_end(s, NGX_HTTP_VOICEAI_LOST,
+                                   VA_WS_CLOSE_TOO_BIG,
+                                   "too much came before the call was known");
+    }
+
+    return 1;
+}
+
+
+static void
+ngx_http_voiceai_media_fetched(void *data)
+{
+    ngx_http_voiceai_socket_t *s = data;
+
+    size_t             at;
+    va_buf_t           held;
+    va_str_t           text;
+    uint32_t           len;
+    ngx_connection_t  *c;
+
+    c = s->request->connection;
+    ngx_http_set_log_request(c->log, s->request);
+
+    s->fetch = NULL;
+    held = s->held;
+    va_buf_init(&s->held, held.max);
+
+    for (at = 0; at < held.len && !s->closing && !s->done_event.posted;
+         at += text.len)
+    {
+        ngx_memcpy(&len, held.data + at, sizeof(len));
+        at += sizeof(len);
+        text.data = held.data + at;
+        text.len = len;
+        ngx_http_voiceai_media_message(s, text);
+    }
+
+    va_buf_free(&held);
+    ngx_http_run_posted_requests(c);
 }
 
 

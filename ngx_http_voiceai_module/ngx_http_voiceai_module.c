@@ -8,6 +8,7 @@
 #include "ngx_http_voiceai_bus.h"
 #include "ngx_http_voiceai_web.h"
 #include "ngx_http_voiceai_log.h"
+#include "ngx_http_voiceai_fleet.h"
 
 
 typedef struct {
@@ -233,6 +234,7 @@ ngx_http_voiceai_exit_process(ngx_cycle_t *cycle)
 
     ngx_http_voiceai_leave_all(cycle);
     ngx_http_voiceai_balance_exit();
+    ngx_http_voiceai_fleet_exit();
     ngx_http_voiceai_bus_exit();
     ngx_http_voiceai_phrases_exit();
     ngx_http_voiceai_gather_exit();

@@ -77,6 +77,8 @@ typedef struct {
     ngx_uint_t                    phrase_set;
     size_t                        phrase_size;
     ngx_shm_zone_t               *phrases;
+    struct ngx_http_voiceai_redis_conf_s
+                                 *redis;    /* NULL: this machine only */
     ngx_array_t                   places;   /* ngx_http_voiceai_place_t * */
     ngx_http_voiceai_engines_t    engines[NGX_HTTP_VOICEAI_STAGES];
                                             /* where none is configured */

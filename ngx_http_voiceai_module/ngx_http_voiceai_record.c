@@ -4,6 +4,7 @@
  */
 
 
+#include "ngx_http_voiceai_fleet.h"
 #include "ngx_http_voiceai_zone_sh.h"
 
 #include <openssl/crypto.h>
@@ -40,7 +41,8 @@ ngx_http_voiceai_record_orphan(ngx_http_voiceai_record_t *rec)
 
 
 #define ngx_http_voiceai_record_live(state)                                   \
-    ((state) != NGX_HTTP_VOICEAI_FREE && (state) != NGX_HTTP_VOICEAI_ENDED)
+    ((state) != NGX_HTTP_VOICEAI_FREE && (state) != NGX_HTTP_VOICEAI_ENDED    \
+     && (state) != NGX_HTTP_VOICEAI_REMOTE)
 
 
 static void
@@ -128,6 +130,7 @@ ngx_http_voiceai_record_expired(ngx_http_voiceai_record_t *rec)
         return age >= NGX_HTTP_VOICEAI_DIALING_TIME;
 
     case NGX_HTTP_VOICEAI_ENDED:
+    case NGX_HTTP_VOICEAI_REMOTE:
         return age >= NGX_HTTP_VOICEAI_ENDED_TIME;
 
     default:
@@ -352,6 +355,10 @@ done:
         ngx_http_voiceai_count(NGX_HTTP_VOICEAI_COUNT_REFUSED, 1);
     }
 
+    if (rc == NGX_OK) {
+        ngx_http_voiceai_fleet_put(zone, rec, NGX_HTTP_VOICEAI_FLEET_ALL);
+    }
+
     return rc;
 }
 
@@ -411,6 +418,12 @@ done:
 
     ngx_http_voiceai_zone_unlock(sh);
 
+    if (rc == NGX_OK) {
+        ngx_http_voiceai_fleet_put(zone, rec,
+                                   NGX_HTTP_VOICEAI_FLEET_OWNER
+                                   |NGX_HTTP_VOICEAI_STORE_NEXT);
+    }
+
     return rc;
 }
 
@@ -419,8 +432,11 @@ void
 ngx_http_voiceai_zone_detach(ngx_shm_zone_t *zone,
     ngx_http_voiceai_record_t *rec)
 {
+    ngx_uint_t                   done;
     ngx_http_voiceai_record_t   *shared;
     ngx_http_voiceai_zone_sh_t  *sh;
+
+    done = 0;
 
     sh = ngx_http_voiceai_zone_lock(zone);
 
@@ -446,9 +462,18 @@ ngx_http_voiceai_zone_detach(ngx_shm_zone_t *zone,
         ngx_http_voiceai_record_touch(sh, shared);
 
         va_slots_end(shared);
+        done = 1;
     }
 
     ngx_http_voiceai_zone_unlock(sh);
+
+    if (done) {
+        ngx_http_voiceai_fleet_put(zone, rec,
+                                   NGX_HTTP_VOICEAI_FLEET_OWNER
+                                   |NGX_HTTP_VOICEAI_STORE_TURNS
+                                   |NGX_HTTP_VOICEAI_STORE_NEXT);
+        ngx_http_voiceai_fleet_flush();
+    }
 }
 
 
@@ -464,7 +489,8 @@ ngx_http_voiceai_zone_lose(ngx_shm_zone_t *zone,
     shared = ngx_http_voiceai_record_lookup(sh, rec);
 
     if (shared != NULL
-        && shared->state == NGX_HTTP_VOICEAI_STREAMING
+        && (shared->state == NGX_HTTP_VOICEAI_STREAMING
+            || shared->state == NGX_HTTP_VOICEAI_REMOTE)
         && shared->connects == rec->connects)
     {
         ngx_http_voiceai_zone_state(sh, shared, NGX_HTTP_VOICEAI_LOST);
@@ -560,7 +586,104 @@ ngx_http_voiceai_zone_store(ngx_shm_zone_t *zone,
 
     ngx_http_voiceai_zone_unlock(sh);
 
+    if (rc == NGX_OK) {
+        ngx_http_voiceai_fleet_put(zone, rec, what);
+    }
+
     return rc;
+}
+
+
+/*
+ * Whether the stream of a record that came from elsewhere is open on a worker
+ * of this machine.
+ */
+
+static ngx_uint_t
+ngx_http_voiceai_record_ours(ngx_http_voiceai_zone_sh_t *sh,
+    ngx_http_voiceai_record_t *rec)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < NGX_HTTP_VOICEAI_WORKERS; i++) {
+        if (sh->workers[i].pid
+            && ngx_memcmp(sh->workers[i].name, rec->wake, sizeof(rec->wake))
+               == 0)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+ngx_int_t
+ngx_http_voiceai_zone_import(ngx_shm_zone_t *zone,
+    ngx_http_voiceai_record_t *rec, ngx_uint_t heir)
+{
+    ngx_http_voiceai_state_e     state;
+    ngx_http_voiceai_record_t   *shared;
+    ngx_http_voiceai_zone_sh_t  *sh;
+
+    rec->updated = ngx_time();
+
+    sh = ngx_http_voiceai_zone_lock(zone);
+
+    shared = ngx_http_voiceai_record_lookup(sh, rec);
+
+    if (shared && shared->state == NGX_HTTP_VOICEAI_STREAMING
+        && !ngx_http_voiceai_record_orphan(shared))
+    {
+        /* ours is the newer one, but for what Twilio told another machine */
+
+        if (rec->seen > shared->seen || rec->status > shared->status) {
+            ngx_http_voiceai_record_copy(shared, rec,
+                                         NGX_HTTP_VOICEAI_STORE_STATUS);
+        }
+
+        shared = NULL;
+        goto done;
+    }
+
+    if (rec->state == NGX_HTTP_VOICEAI_STREAMING) {
+        rec->state = heir || ngx_http_voiceai_record_ours(sh, rec)
+                     ? NGX_HTTP_VOICEAI_LOST : NGX_HTTP_VOICEAI_REMOTE;
+        rec->resumed = (rec->state == NGX_HTTP_VOICEAI_LOST);
+    }
+
+    if (shared == NULL) {
+        shared = ngx_http_voiceai_record_take(sh, rec);
+
+        if (shared == NULL) {
+            goto done;
+        }
+
+        shared->state = NGX_HTTP_VOICEAI_FREE;
+
+    } else {
+        va_slots_begin(shared);
+        rec->resumed |= shared->resumed;
+        rec->recovered = shared->recovered;
+    }
+
+    ngx_http_voiceai_zone_state(sh, shared, NGX_HTTP_VOICEAI_FREE);
+
+    state = rec->state;
+    rec->state = NGX_HTTP_VOICEAI_FREE;
+    *shared = *rec;
+    ngx_http_voiceai_zone_state(sh, shared, state);
+    rec->state = state;
+
+    ngx_http_voiceai_record_touch(sh, shared);
+
+    va_slots_end(shared);
+
+done:
+
+    ngx_http_voiceai_zone_unlock(sh);
+
+    return shared ? NGX_OK : NGX_DECLINED;
 }
 
 

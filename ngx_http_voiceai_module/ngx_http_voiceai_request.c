@@ -5,7 +5,7 @@
  */
 
 
-#include "ngx_http_voiceai_module.h"
+#include "ngx_http_voiceai_fleet.h"
 
 #include "../src/twilio/va_signature.h"
 #include "../src/wire/va_json.h"
@@ -363,7 +363,7 @@ ngx_http_voiceai_posted_form(ngx_http_request_t *r)
                 "the body is not application/x-www-form-urlencoded");
     }
 
-    return ctx->form_handler(r);
+    return ngx_http_voiceai_fleet_form(r);
 }
 
 

@@ -8,7 +8,7 @@
 #define _NGX_HTTP_VOICEAI_SOCKET_H_INCLUDED_
 
 
-#include "ngx_http_voiceai_module.h"
+#include "ngx_http_voiceai_fleet.h"
 
 
 typedef struct {
@@ -20,7 +20,10 @@ typedef struct {
     va_media_t                *media;
     va_buf_t                   out;
     ngx_event_t                done_event;
+    ngx_http_voiceai_fetch_t  *fetch;        /* the record, elsewhere */
+    va_buf_t                   held;         /* messages meanwhile */
 
+    unsigned                   fetched:1;
     unsigned                   started:1;    /* a start was accepted */
     unsigned                   closing:1;    /* our close frame is out */
 } ngx_http_voiceai_socket_t;

@@ -51,7 +51,8 @@ typedef enum {
     NGX_HTTP_VOICEAI_STREAMING,   /* a worker has its socket */
     NGX_HTTP_VOICEAI_LOST,        /* the socket went, the call goes on */
     NGX_HTTP_VOICEAI_DIALING,     /* transferred, and may come back */
-    NGX_HTTP_VOICEAI_ENDED        /* the conversation is over */
+    NGX_HTTP_VOICEAI_ENDED,       /* the conversation is over */
+    NGX_HTTP_VOICEAI_REMOTE       /* another machine has its socket */
 } ngx_http_voiceai_state_e;
 
 
@@ -204,6 +205,14 @@ void ngx_http_voiceai_zone_detach(ngx_shm_zone_t *zone,
  */
 ngx_int_t ngx_http_voiceai_zone_find(ngx_shm_zone_t *zone,
     ngx_http_voiceai_record_t *rec, ngx_uint_t take);
+
+/*
+ * Takes in what another machine wrote of a call.  With `heir` that machine is
+ * dead, and rec is on return as it stands.  NGX_OK, or NGX_DECLINED when there
+ * is no room or a stream is open here.
+ */
+ngx_int_t ngx_http_voiceai_zone_import(ngx_shm_zone_t *zone,
+    ngx_http_voiceai_record_t *rec, ngx_uint_t heir);
 
 /*
  * Adds a turn to the history of rec, which is nobody else's.  The oldest turns
