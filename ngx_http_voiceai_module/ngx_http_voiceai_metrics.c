@@ -6,7 +6,7 @@
  */
 
 
-#include "ngx_http_voiceai_metrics.h"
+#include "ngx_http_voiceai_fleet.h"
 #include "ngx_http_voiceai_metrics_sh.h"
 
 
@@ -168,6 +168,7 @@ ngx_http_voiceai_metrics_tick(ngx_event_t *ev)
     if (ngx_http_voiceai_metrics_self) {
         ngx_http_voiceai_transport_stat(&stat);
         ngx_http_voiceai_metrics_self->active = stat.active;
+        ngx_http_voiceai_metrics_self->redis = ngx_http_voiceai_fleet_up();
     }
 
     ngx_add_timer(ev, NGX_HTTP_VOICEAI_METRICS_TICK);

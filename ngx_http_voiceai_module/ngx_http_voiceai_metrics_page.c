@@ -35,7 +35,7 @@ static void ngx_http_voiceai_metrics_counts(va_exposition_t *e,
 static void ngx_http_voiceai_metrics_times(va_exposition_t *e,
     ngx_http_voiceai_metrics_sh_t *sh);
 static void ngx_http_voiceai_metrics_workers(va_exposition_t *e,
-    ngx_http_voiceai_metrics_sh_t *sh);
+    ngx_http_voiceai_metrics_sh_t *sh, ngx_uint_t redis);
 static void ngx_http_voiceai_metrics_zones(va_exposition_t *e,
     ngx_http_voiceai_main_conf_t *vmcf);
 
@@ -167,7 +167,7 @@ ngx_http_voiceai_metrics_answer(ngx_http_request_t *r)
 
     ngx_http_voiceai_metrics_counts(&e, sh);
     ngx_http_voiceai_metrics_times(&e, sh);
-    ngx_http_voiceai_metrics_workers(&e, sh);
+    ngx_http_voiceai_metrics_workers(&e, sh, vmcf->redis != NULL);
     ngx_http_voiceai_metrics_zones(&e, vmcf);
 
     va_exposition_end(&e);
@@ -239,14 +239,15 @@ ngx_http_voiceai_metrics_times(va_exposition_t *e,
 
 static void
 ngx_http_voiceai_metrics_workers(va_exposition_t *e,
-    ngx_http_voiceai_metrics_sh_t *sh)
+    ngx_http_voiceai_metrics_sh_t *sh, ngx_uint_t redis)
 {
     ngx_pid_t   pid;
-    ngx_uint_t  i, active, workers;
+    ngx_uint_t  i, active, reach, workers;
 
     static const char  *version[] = { "version", VA_VERSION, NULL };
 
     active = 0;
+    reach = 0;
     workers = 0;
 
     for (i = 0; i < NGX_HTTP_VOICEAI_METRICS_WORKERS; i++) {
@@ -255,6 +256,7 @@ ngx_http_voiceai_metrics_workers(va_exposition_t *e,
         if (pid && (kill(pid, 0) == 0 || ngx_errno != NGX_ESRCH)) {
             workers++;
             active += sh->workers[i].active;
+            reach += sh->workers[i].redis;
         }
     }
 
@@ -269,6 +271,12 @@ ngx_http_voiceai_metrics_workers(va_exposition_t *e,
     va_exposition_family(e, "voiceai_engine_requests_active", VA_METRIC_GAUGE,
                          "Requests to engines that are going on.");
     va_exposition_value(e, NULL, active);
+
+    if (redis) {
+        va_exposition_family(e, "voiceai_redis_up", VA_METRIC_GAUGE,
+                             "Whether all workers reach Redis.");
+        va_exposition_value(e, NULL, reach == workers);
+    }
 }
 
 

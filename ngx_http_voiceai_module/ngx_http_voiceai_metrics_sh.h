@@ -26,6 +26,7 @@ typedef struct {
 typedef struct {
     ngx_atomic_t  pid;      /* 0: free */
     ngx_atomic_t  active;   /* requests to engines */
+    ngx_atomic_t  redis;    /* whether it reaches Redis */
 } ngx_http_voiceai_metrics_worker_t;
 
 

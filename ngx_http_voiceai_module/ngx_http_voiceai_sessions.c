@@ -22,11 +22,14 @@ typedef struct {
     ngx_http_voiceai_fetch_t     *fetch;
     va_buf_t                      json;
     ngx_uint_t                    count;
+    uint64_t                     *told;     /* digests of their CallSids */
     ngx_uint_t                    ended;    /* those as well */
 } ngx_http_voiceai_list_t;
 
 
 static ngx_int_t ngx_http_voiceai_sessions(ngx_http_request_t *r);
+static void ngx_http_voiceai_sessions_own(ngx_http_voiceai_list_t *list,
+    ngx_uint_t streaming);
 static void ngx_http_voiceai_sessions_add(ngx_http_voiceai_list_t *list,
     ngx_http_voiceai_record_t *rec);
 static void ngx_http_voiceai_sessions_other(void *data,
@@ -131,15 +134,11 @@ ngx_http_voiceai_sessions_handler(ngx_http_request_t *r)
 static ngx_int_t
 ngx_http_voiceai_sessions(ngx_http_request_t *r)
 {
-    uint32_t                      at;
     ngx_pool_cleanup_t           *cln;
-    ngx_http_voiceai_ctx_t       *ctx;
     ngx_http_voiceai_list_t      *list;
-    ngx_http_voiceai_record_t    *rec;
     ngx_http_voiceai_loc_conf_t  *vlcf;
 
-    ctx = ngx_http_voiceai_get_ctx(r);
-    if (ctx == NULL) {
+    if (ngx_http_voiceai_get_ctx(r) == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -159,18 +158,15 @@ ngx_http_voiceai_sessions(ngx_http_request_t *r)
     va_buf_init(&list->json, NGX_HTTP_VOICEAI_API_JSON);
     va_buf_puts(&list->json, "{\"sessions\":[");
 
-    vlcf = ngx_http_get_module_loc_conf(r, ngx_http_voiceai_module);
-    rec = &ctx->record;
-    at = 0;
-
-    while (ngx_http_voiceai_zone_next(vlcf->zone, rec, &at) == NGX_OK) {
-
-        /* what another machine has comes from there */
-
-        if (rec->state != NGX_HTTP_VOICEAI_REMOTE) {
-            ngx_http_voiceai_sessions_add(list, rec);
-        }
+    list->told = ngx_palloc(r->pool, NGX_HTTP_VOICEAI_API_SESSIONS
+                                     * sizeof(uint64_t));
+    if (list->told == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
+
+    ngx_http_voiceai_sessions_own(list, 1);
+
+    vlcf = ngx_http_get_module_loc_conf(r, ngx_http_voiceai_module);
 
     list->fetch = ngx_http_voiceai_fleet_list(vlcf->zone,
                                   NGX_HTTP_VOICEAI_API_SESSIONS - list->count,
@@ -185,10 +181,42 @@ ngx_http_voiceai_sessions(ngx_http_request_t *r)
 }
 
 
+/*
+ * Calls of this machine's zone: first those whose stream is here, of which
+ * nobody knows more, and after those of other machines the rest.
+ */
+
+static void
+ngx_http_voiceai_sessions_own(ngx_http_voiceai_list_t *list,
+    ngx_uint_t streaming)
+{
+    uint32_t                      at;
+    ngx_http_voiceai_ctx_t       *ctx;
+    ngx_http_voiceai_record_t    *rec;
+    ngx_http_voiceai_loc_conf_t  *vlcf;
+
+    ctx = ngx_http_get_module_ctx(list->request, ngx_http_voiceai_module);
+    vlcf = ngx_http_get_module_loc_conf(list->request,
+                                        ngx_http_voiceai_module);
+    rec = &ctx->record;
+    at = 0;
+
+    while (ngx_http_voiceai_zone_next(vlcf->zone, rec, &at) == NGX_OK) {
+
+        if ((rec->state == NGX_HTTP_VOICEAI_STREAMING) == streaming) {
+            ngx_http_voiceai_sessions_add(list, rec);
+        }
+    }
+}
+
+
 static void
 ngx_http_voiceai_sessions_add(ngx_http_voiceai_list_t *list,
     ngx_http_voiceai_record_t *rec)
 {
+    uint64_t    digest;
+    ngx_uint_t  i;
+
     if ((rec->state == NGX_HTTP_VOICEAI_ENDED && !list->ended)
         || ngx_http_voiceai_pending(rec)
         || list->count == NGX_HTTP_VOICEAI_API_SESSIONS)
@@ -196,41 +224,37 @@ ngx_http_voiceai_sessions_add(ngx_http_voiceai_list_t *list,
         return;
     }
 
+    digest = (uint64_t) ngx_crc32_short(rec->sid, rec->sid_len) << 32
+             | ngx_murmur_hash2(rec->sid, rec->sid_len);
+
+    for (i = 0; i < list->count; i++) {
+        if (list->told[i] == digest) {
+            return;
+        }
+    }
+
+    list->told[list->count] = digest;
+
     va_buf_puts(&list->json, list->count++ ? ",{" : "{");
     ngx_http_voiceai_api_call(&list->json, rec);
     va_buf_puts(&list->json, "}");
 }
 
 
-/* A call of another machine; one that this machine knows was told already. */
-
 static void
 ngx_http_voiceai_sessions_other(void *data, ngx_http_voiceai_record_t *rec)
 {
     ngx_http_voiceai_list_t *list = data;
 
-    ngx_connection_t             *c;
-    ngx_http_request_t           *r;
-    ngx_http_voiceai_ctx_t       *ctx;
-    ngx_http_voiceai_loc_conf_t  *vlcf;
-
-    r = list->request;
+    ngx_connection_t    *c;
+    ngx_http_request_t  *r;
 
     if (rec) {
-        ctx = ngx_http_get_module_ctx(r, ngx_http_voiceai_module);
-        vlcf = ngx_http_get_module_loc_conf(r, ngx_http_voiceai_module);
-
-        ngx_http_voiceai_set(&ctx->record, sid, rec->sid, rec->sid_len);
-
-        if (ngx_http_voiceai_zone_find(vlcf->zone, &ctx->record, 0) != NGX_OK
-            || ctx->record.state == NGX_HTTP_VOICEAI_REMOTE)
-        {
-            ngx_http_voiceai_sessions_add(list, rec);
-        }
-
+        ngx_http_voiceai_sessions_add(list, rec);
         return;
     }
 
+    r = list->request;
     c = r->connection;
     list->fetch = NULL;
 
@@ -242,6 +266,8 @@ ngx_http_voiceai_sessions_other(void *data, ngx_http_voiceai_record_t *rec)
 static ngx_int_t
 ngx_http_voiceai_sessions_send(ngx_http_voiceai_list_t *list)
 {
+    ngx_http_voiceai_sessions_own(list, 0);
+
     va_buf_printf(&list->json, "],\"count\":%lu}\n",
                   (unsigned long) list->count);
 
