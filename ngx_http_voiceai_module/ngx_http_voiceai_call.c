@@ -763,6 +763,8 @@ ngx_http_voiceai_call_spoke(ngx_http_voiceai_call_t *call,
 
     ngx_http_voiceai_call_times(t);
 
+    ngx_http_voiceai_answered(call->ctx, t);
+
     call->ctx->latency = ngx_http_voiceai_since(t->speech_end, t->first_sent);
 
     ngx_http_voiceai_history(call->conf->zone, NGX_HTTP_VOICEAI_HISTORY_TURN,

@@ -187,6 +187,22 @@ typedef struct {
 typedef struct ngx_http_voiceai_call_s  ngx_http_voiceai_call_t;
 
 
+/* Where the time went between the caller's last word and the answer's first. */
+enum {
+    NGX_HTTP_VOICEAI_SPAN_RESPONSE = 0,
+    NGX_HTTP_VOICEAI_SPAN_SILENCE,
+    NGX_HTTP_VOICEAI_SPAN_STT,
+    NGX_HTTP_VOICEAI_SPAN_LLM,
+    NGX_HTTP_VOICEAI_SPAN_TTS,
+    NGX_HTTP_VOICEAI_SPANS
+};
+
+typedef struct {
+    ngx_msec_t                    sum;
+    ngx_msec_t                    max;
+} ngx_http_voiceai_spent_t;
+
+
 /*
  * What a request of ours is about, for variables and the access log.  Lives
  * with the request, so it outlasts the call of a media socket.
@@ -206,6 +222,8 @@ typedef struct {
     uint64_t                      bytes_out;
     va_call_stat_t                stat;
     ngx_uint_t                    latency;  /* of the last answer, ms */
+    ngx_uint_t                    answers;  /* that were timed */
+    ngx_http_voiceai_spent_t       spans[NGX_HTTP_VOICEAI_SPANS];
     const char                   *reason;   /* why the stream ended */
     const char                   *error;    /* why the request is refused */
 
@@ -278,6 +296,10 @@ char *ngx_http_voiceai_declare_tools(ngx_conf_t *cf,
 
 /* ngx_http_voiceai_variables.c */
 ngx_int_t ngx_http_voiceai_add_variables(ngx_conf_t *cf);
+
+/* An answer was given: adds its times to those of the stream. */
+void ngx_http_voiceai_answered(ngx_http_voiceai_ctx_t *ctx,
+    const va_turn_times_t *times);
 
 /* ngx_http_voiceai_request.c */
 ngx_http_voiceai_ctx_t *ngx_http_voiceai_get_ctx(ngx_http_request_t *r);

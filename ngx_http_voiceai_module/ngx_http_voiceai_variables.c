@@ -13,6 +13,8 @@ static ngx_int_t ngx_http_voiceai_variable_field(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_http_voiceai_variable_number(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_http_voiceai_variable_span(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_http_voiceai_variable_reason(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_http_voiceai_variable_param(ngx_http_request_t *r,
@@ -29,6 +31,9 @@ enum {
     NGX_HTTP_VOICEAI_VAR_BYTES_OUT
 };
 
+/* of a span: which one, and whether the longest instead of the average */
+#define NGX_HTTP_VOICEAI_VAR_MAX  0x10
+
 
 #define ngx_http_voiceai_var(name, getter, data)                              \
     { ngx_string("voiceai_" name), NULL, getter, (uintptr_t) (data),          \
@@ -41,6 +46,14 @@ enum {
 #define ngx_http_voiceai_var_number(name, id)                                 \
     ngx_http_voiceai_var(name, ngx_http_voiceai_variable_number,              \
                          NGX_HTTP_VOICEAI_VAR_##id)
+
+
+#define ngx_http_voiceai_var_span(name, id)                                   \
+    ngx_http_voiceai_var(name "_time", ngx_http_voiceai_variable_span,        \
+                         NGX_HTTP_VOICEAI_SPAN_##id),                         \
+    ngx_http_voiceai_var(name "_time_max", ngx_http_voiceai_variable_span,    \
+                         NGX_HTTP_VOICEAI_SPAN_##id                           \
+                         |NGX_HTTP_VOICEAI_VAR_MAX)
 
 
 static ngx_http_variable_t  ngx_http_voiceai_vars[] = {
@@ -57,6 +70,11 @@ static ngx_http_variable_t  ngx_http_voiceai_vars[] = {
     ngx_http_voiceai_var_number("failures", FAILURES),
     ngx_http_voiceai_var_number("duration", DURATION),
     ngx_http_voiceai_var_number("latency", LATENCY),
+    ngx_http_voiceai_var_span("response", RESPONSE),
+    ngx_http_voiceai_var_span("silence", SILENCE),
+    ngx_http_voiceai_var_span("stt", STT),
+    ngx_http_voiceai_var_span("llm", LLM),
+    ngx_http_voiceai_var_span("tts", TTS),
     ngx_http_voiceai_var_number("bytes_received", BYTES_IN),
     ngx_http_voiceai_var_number("bytes_sent", BYTES_OUT),
 
@@ -190,6 +208,74 @@ ngx_http_voiceai_variable_number(ngx_http_request_t *r,
     v->len = p - v->data;
 
     return NGX_OK;
+}
+
+
+/* a stream without an answer has no times */
+
+static ngx_int_t
+ngx_http_voiceai_variable_span(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    ngx_msec_t                ms;
+    ngx_http_voiceai_ctx_t   *ctx;
+    ngx_http_voiceai_spent_t  *span;
+
+    ctx = ngx_http_voiceai_variable_ctx(r, v, 1);
+    if (ctx == NULL) {
+        return NGX_OK;
+    }
+
+    if (ctx->answers == 0) {
+        v->valid = 0;
+        v->not_found = 1;
+        return NGX_OK;
+    }
+
+    span = &ctx->spans[data & ~NGX_HTTP_VOICEAI_VAR_MAX];
+    ms = (data & NGX_HTTP_VOICEAI_VAR_MAX) ? span->max
+                                           : span->sum / ctx->answers;
+
+    v->data = ngx_pnalloc(r->pool, NGX_INT64_LEN);
+    if (v->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    v->len = ngx_sprintf(v->data, "%M", ms) - v->data;
+
+    return NGX_OK;
+}
+
+
+/* Stages that were skipped or overlapped took no time. */
+
+void
+ngx_http_voiceai_answered(ngx_http_voiceai_ctx_t *ctx,
+    const va_turn_times_t *times)
+{
+    ngx_uint_t  i;
+    uint64_t    spans[NGX_HTTP_VOICEAI_SPANS][2] = {
+        { times->speech_end, times->first_sent },
+        { times->speech_end, times->turn_end },
+        { times->turn_end, times->transcript },
+        { times->transcript, times->first_speak },
+        { times->first_speak, times->first_audio }
+    };
+    ngx_msec_t  ms;
+
+    ctx->answers++;
+
+    for (i = 0; i < NGX_HTTP_VOICEAI_SPANS; i++) {
+
+        if (spans[i][0] == 0 || spans[i][1] < spans[i][0]) {
+            continue;
+        }
+
+        ms = spans[i][1] - spans[i][0];
+
+        ctx->spans[i].sum += ms;
+        ctx->spans[i].max = ngx_max(ctx->spans[i].max, ms);
+    }
 }
 
 

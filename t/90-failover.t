@@ -66,6 +66,13 @@ like($log, qr{model "openai/cut at .*trying "builtin"}, 'and one that is cut off
 unlike($log, qr/\[error\]/, 'are no errors');
 like($server->access($turns->{call}), qr/turns=2 .*failures=0/, 'nor failures');
 
+my ($response, $longest) = $server->access($turns->{call}) =~ /response=(\d+),(\d+) /;
+cmp_ok($response // 0, '>=', 280, 'answers take the silence that ends a turn');
+cmp_ok($longest // 0, '>=', $response // 1, 'the longest no less than the average');
+my @stages = $server->access($turns->{call}) =~ /stages=(\d+),(\d+),(\d+),(\d+) /;
+is(scalar @stages, 4, 'and are told by stage');
+cmp_ok($stages[0] + $stages[1] + $stages[2] + $stages[3], '<=', $response + 4,
+    'which is what they are made of');
 is(scalar requests('500'), 2, 'who fails now and then is asked again');
 is(scalar requests('429'), 1, 'who asked for time is not');
 like(told('openai/429 at'), qr/left alone for 30000 ms/, 'it gets what it asked for');

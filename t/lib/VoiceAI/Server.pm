@@ -81,6 +81,9 @@ $temporary
         '[\$voiceai_direction] turns=\$voiceai_turns '
         'interruptions=\$voiceai_interruptions failures=\$voiceai_failures '
         'duration=\$voiceai_duration latency=\$voiceai_latency '
+        'response=\$voiceai_response_time,\$voiceai_response_time_max '
+        'stages=\$voiceai_silence_time,\$voiceai_stt_time,\$voiceai_llm_time,'
+        '\$voiceai_tts_time '
         'in=\$voiceai_bytes_received out=\$voiceai_bytes_sent '
         '[\$voiceai_reason] [\$status] [\$uri]';
     access_log $dir/access.log call;
