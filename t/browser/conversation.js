@@ -3,6 +3,7 @@
  */
 'use strict';
 
+const fs = require('fs');
 const path = require('path');
 const { shoot, accessible, watch } = require('./checks.js');
 const { dir, is, like, ok, recognise, sleep, until } = require('./support.js');
@@ -63,7 +64,9 @@ async function checkTalk(phone) {
     ok(find('user', /goodbye/i) > 0, 'and the goodbye', told);
 }
 
-async function checkAudio(phone) {
+const sound = (bytes) => bytes.reduce((sum, code) => sum + (code !== 0xff), 0) / 8000;
+
+async function checkAudio(phone, media) {
     const [download] = await Promise.all([phone.waitForEvent('download'), phone.click('#save')]);
     const file = path.join(dir, 'recording.wav');
     await download.saveAs(file);
@@ -75,6 +78,12 @@ async function checkAudio(phone) {
     ok(assistant.some((piece) => /^it is \w+/i.test(piece.text)), 'and the time', told);
     ok(assistant.some((piece) => /good ?bye/i.test(piece.text)), 'and the farewell', told);
     ok(caller.some((piece) => /what time is it/i.test(piece.text)), 'the microphone is in the recording too', told);
+
+    // all that came was played, but for what an interruption took away
+    const came = sound(Buffer.concat(media.received.filter((message) => message.event === 'media')
+        .map((message) => Buffer.from(message.media.payload, 'base64'))));
+    const played = sound(fs.readFileSync(file).subarray(58).filter((code, i) => i % 2 === 1));
+    ok(played < came - 0.2 && played > came - 2, 'what was cleared was not played, all else was', { came, played });
 }
 
 module.exports = async (chromium, { home, key, shots }) => {
@@ -141,9 +150,9 @@ module.exports = async (chromium, { home, key, shots }) => {
         { timeout: Math.max(1000, 55000 - (Date.now() - began)) });
     like(await phone.textContent('#status'), /is over/, 'after the goodbye the call is over by itself');
     await checkTalk(phone);
-    await checkAudio(phone);
-
     const media = sockets.find((socket) => /\/media$/.test(socket.url));
+    await checkAudio(phone, media);
+
     is(media.sent.slice(0, 3).map((message) => message.event).join(), 'connected,start,media', 'the page speaks as Twilio does');
     is(media.sent[1].start.customParameters.colour, 'blue', 'with the parameters of the configuration');
     const frames = media.sent.filter((message) => message.event === 'media');
@@ -225,6 +234,10 @@ async function remembered(page, sid) {
     ok(await page.isHidden('#hangup'), 'and nothing to do');
     await page.unroute('**/api/session/*');
     await page.click('a[href="#/"]');
+    await page.fill('#make-to', '+15550100009');
+    await page.press('#make-to', 'Enter');
+    ok(await until(async () => /account/.test(await page.textContent('#make-status')), 5),
+        'who calls out without an account is told so', await page.textContent('#make-status'));
     await page.waitForSelector('#engines', { state: 'visible' });
     like(await page.textContent('#engines'), /Recogniser[1-9]/, 'the server tells of its engines');
 }
