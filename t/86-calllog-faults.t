@@ -1,6 +1,8 @@
 # The call log when things break: the database goes, hangs or is far behind,
 # disks are full, workers are killed.  After each of it every turn that was
 # finished is in the database once, or was counted as lost.
+#
+#   VOICEAI_CALLS (40) calls at once; VOICEAI_AWAY (1) seconds without a database
 
 use strict;
 use warnings;
@@ -16,6 +18,9 @@ use VoiceAI::Server;
 
 # Workers get it from here: a file over its limit is an error, not their end.
 $SIG{XFSZ} = 'IGNORE';
+
+my $many = $ENV{VOICEAI_CALLS} // 40;
+my $away = $ENV{VOICEAI_AWAY} // 1;
 
 my $dir = scratch();
 chmod 0755, $dir;
@@ -87,7 +92,7 @@ sub lost
 
 $pg->query(VoiceAI::slurp(project_root() . '/t/store/schema-1.sql'));
 serve("voiceai_call_log '@{[$pg->url]}' journal=$dir/journal;");
-my @sids = map { sprintf 'CApg%02d', $_ } 1 .. 40;
+my @sids = map { sprintf 'CApg%03d', $_ } 1 .. $many;
 $calls->begin($_) for @sids;
 ok(wait_for(10, sub { $pg->query('SELECT version FROM voiceai_schema') == 2 }),
     'a schema of the version before is brought up to date');
@@ -97,23 +102,23 @@ $pg->query("DELETE FROM turns WHERE call_sid = 'CAold'");
 $pg->query("DELETE FROM calls WHERE call_sid = 'CAold'");
 
 talk(0.5, @sids);
-is($calls->settle(\&postgres), '', 'forty calls are in PostgreSQL');
-is(ask($server->port, 'GET /calls?limit=1000')->{json}{count}, 40, 'and can be read');
+is($calls->settle(\&postgres), '', "$many calls are in PostgreSQL");
+is(ask($server->port, 'GET /calls?limit=1000')->{json}{count}, $many, 'and can be read');
 is(ask($server->port, "GET /calls/$sids[0]")->{json}{status}, 'ringing', 'each of them');
 like(ask($server->port, "GET /calls/$sids[0]/transcript.txt")->{body},
     qr/Assistant: Hello there\.\n.*Caller: turn number/, 'and what was said');
 is(join(' ', map { $_->{call_sid} } @{ask($server->port,
     'GET /calls?since=2020-01-01&number=%2B15550100001&limit=2')->{json}{calls}}),
-    'CApg40 CApg39', 'with filters');
+    "$sids[-1] $sids[-2]", 'with filters');
 
 $pg->stop;
-talk(0.5, @sids);
+talk($away / 2, @sids);
 my ($code, $took) = status($sids[0]);
 is($code, 200, 'a status is answered without a database');
 cmp_ok($took, '<', 1.5, 'within its time');
 ok(-s (glob "$dir/journal/*.vj")[0], 'there is a journal');
 is(ask($server->port, 'GET /calls')->{status}, 503, 'nothing can be read meanwhile');
-talk(0.5, @sids);
+talk($away / 2, @sids);
 $pg->start;
 talk(0.5, @sids);
 is($calls->settle(\&postgres), '', 'all of it is there when it is back');
@@ -163,7 +168,7 @@ run_command('prlimit', "--fsize=$room:$room", '--pid', $_) for $server->workers;
 my $words = 'many words ' x 100;
 my $n = 0;
 while ($server->log !~ /journal takes nothing/ && $n++ < 2000) {
-    $calls->turn($sids[$n % 40], "$n $words");
+    $calls->turn($sids[$n % @sids], "$n $words");
 }
 like($server->log, qr/journal takes nothing: the journal could not be written/,
     'a full disk is told of');

@@ -81,7 +81,7 @@ stop_last() {
 }
 
 # Starts nginx with one worker on the first processor, the lines $1 in its
-# server; sets port, and pid to the worker.
+# server and $2 outside of it; sets port, and pid to the worker.
 start_nginx() {
     local user=
     [ "$(id -u)" != 0 ] || user='user root;'
@@ -105,6 +105,7 @@ http {
     uwsgi_temp_path $run/uwsgi;
     scgi_temp_path $run/scgi;
     voiceai_zone calls 64m;
+    ${2:-}
     server {
         listen 127.0.0.1:$port;
         voiceai on;
