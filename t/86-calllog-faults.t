@@ -32,7 +32,7 @@ sub serve
     my ($log) = @_;
     $server = VoiceAI::Server->new(workers => 3, http => <<"END");
     $log
-    voiceai_zone calls 2m;
+    voiceai_zone calls 16m;
     voiceai_public_url https://voice.example.com;
     voiceai_signature off;
     voiceai_api_key off;
