@@ -13,7 +13,7 @@
 #include "va_call.h"
 
 #define VA_REPLAY_ERROR 256
-#define VA_REPLAY_TIMES 100000 /* frames of a run */
+#define VA_REPLAY_TIMES 3000 /* frames of a run: a minute */
 
 typedef struct va_replay va_replay_t;
 
