@@ -229,6 +229,12 @@ ngx_command_t  ngx_http_voiceai_commands[] = {
                          NULL),
     ngx_http_voiceai_loc("silence_prompts", NGX_CONF_TAKE1,
                          ngx_conf_set_num_slot, silence_prompts, NULL),
+
+    ngx_http_voiceai_loc("history_tokens", NGX_CONF_TAKE1,
+                         ngx_conf_set_num_slot, history_tokens, NULL),
+
+    ngx_http_voiceai_loc("history_turns", NGX_CONF_TAKE1,
+                         ngx_conf_set_num_slot, history_turns, NULL),
     ngx_http_voiceai_loc("max_duration_warning", NGX_CONF_TAKE12,
                          ngx_http_voiceai_warning, warning, NULL),
     ngx_http_voiceai_loc("record", NGX_CONF_TAKE1,
@@ -434,6 +440,8 @@ ngx_http_voiceai_create_loc_conf(ngx_conf_t *cf)
     conf->barge_in_dtmf = NGX_CONF_UNSET;
     conf->silence_timeout = NGX_CONF_UNSET_MSEC;
     conf->silence_prompts = NGX_CONF_UNSET_UINT;
+    conf->history_tokens = NGX_CONF_UNSET_UINT;
+    conf->history_turns = NGX_CONF_UNSET_UINT;
     conf->silence_threshold = NGX_CONF_UNSET_MSEC;
     conf->barge_in_after = NGX_CONF_UNSET_MSEC;
     conf->min_speech = NGX_CONF_UNSET_MSEC;
@@ -516,6 +524,8 @@ ngx_http_voiceai_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_msec_value(conf->silence_timeout, prev->silence_timeout,
                               10000);
     ngx_conf_merge_uint_value(conf->silence_prompts, prev->silence_prompts, 2);
+    ngx_conf_merge_uint_value(conf->history_tokens, prev->history_tokens, 0);
+    ngx_conf_merge_uint_value(conf->history_turns, prev->history_turns, 0);
     ngx_conf_merge_msec_value(conf->silence_threshold,
                               prev->silence_threshold, 4000);
     ngx_conf_merge_msec_value(conf->barge_in_after, prev->barge_in_after, 200);

@@ -153,6 +153,8 @@ typedef struct {
     ngx_flag_t                    barge_in_dtmf;
     ngx_msec_t                    silence_timeout;
     ngx_uint_t                    silence_prompts;
+    ngx_uint_t                    history_tokens;  /* 0: no bound */
+    ngx_uint_t                    history_turns;
     ngx_msec_t                    silence_threshold;
     ngx_msec_t                    barge_in_after;
     ngx_msec_t                    min_speech;

@@ -10,6 +10,7 @@
 
 #include "ngx_http_voiceai_tools.h"
 
+#include "../src/ai/va_ai_trim.h"
 #include "../src/dialog/va_sentence.h"
 
 
@@ -375,6 +376,7 @@ ngx_http_voiceai_work_input(void *data, va_ai_input_t *input)
 {
     ngx_http_voiceai_work_t *work = data;
 
+    size_t                    n;
     ngx_http_voiceai_call_t  *call;
 
     static va_ai_message_t  messages[NGX_HTTP_VOICEAI_MESSAGES];
@@ -407,6 +409,10 @@ ngx_http_voiceai_work_input(void *data, va_ai_input_t *input)
         input->message_count = ngx_http_voiceai_tools_messages(work, messages,
                                              input->message_count,
                                              NGX_HTTP_VOICEAI_MESSAGES);
+        n = va_ai_trim(input->prompt, input->messages, input->message_count,
+                       call->conf->history_tokens, call->conf->history_turns);
+        input->messages += n;
+        input->message_count -= n;
         break;
 
     default: /* NGX_HTTP_VOICEAI_TTS */

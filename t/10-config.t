@@ -562,6 +562,7 @@ invalid time "10ms", it must be 1s or more
 voiceai_endpointing_min 100ms; voiceai_preemptive on;
 voiceai_barge_in_words 2; voiceai_barge_in_hold 0; voiceai_barge_in_dtmf off;
 voiceai_silence_timeout 0; voiceai_silence_prompt ''; voiceai_silence_prompts 0;
+voiceai_history_tokens 2000; voiceai_history_turns 10;
 voiceai_max_duration_warning 'Bye, \$voiceai_from.' 10s;"
 --- request
 GET /
