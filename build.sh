@@ -429,11 +429,13 @@ build_fuzzers() {
         [ -f "$source" ] || continue
         name=$(basename "$source" .c)
         if [ ! "$dir/$name" -nt "$dir/libvoiceai.a" ] ||
+            [ ! "$dir/$name" -nt "$dir/libvoiceai-store.a" ] ||
             [ ! "$dir/$name" -nt "$source" ]; then
             # shellcheck disable=SC2046,SC2086
             logged "$name-build.log" clang -g -O1 -std=c11 -D_GNU_SOURCE \
                 -Wall -Wextra -Werror $flags -fsanitize=fuzzer \
-                -I"$root/src" -o "$dir/$name" "$source" "$dir/libvoiceai.a" \
+                -I"$root/src" -o "$dir/$name" "$source" \
+                "$dir/libvoiceai-store.a" "$dir/libvoiceai.a" \
                 $(pkg-config --libs libcurl openssl yajl speexdsp) -lm -lpthread
         fi
         printf '%s\n' "${name#fuzz_}"

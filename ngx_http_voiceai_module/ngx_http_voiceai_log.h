@@ -13,6 +13,7 @@
 
 #include "../src/store/va_flush.h"
 #include "../src/store/va_record.h"
+#include "../src/wire/va_exposition.h"
 
 #include <pthread.h>
 
@@ -85,6 +86,9 @@ ngx_int_t ngx_http_voiceai_log_wait(ngx_http_request_t *r,
 
 /* NGX_DECLINED when there is no log. */
 ngx_int_t ngx_http_voiceai_log_stat(ngx_http_voiceai_log_stat_t *stat);
+
+/* ngx_http_voiceai_log_metrics.c */
+void ngx_http_voiceai_log_metrics(va_exposition_t *e);
 
 /* ngx_http_voiceai_log_read.c */
 void ngx_http_voiceai_log_read_exit(void);

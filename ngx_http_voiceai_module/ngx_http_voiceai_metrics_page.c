@@ -5,6 +5,7 @@
 
 
 #include "ngx_http_voiceai_api.h"
+#include "ngx_http_voiceai_log.h"
 #include "ngx_http_voiceai_metrics_sh.h"
 
 #include "../src/wire/va_exposition.h"
@@ -169,6 +170,7 @@ ngx_http_voiceai_metrics_answer(ngx_http_request_t *r)
     ngx_http_voiceai_metrics_times(&e, sh);
     ngx_http_voiceai_metrics_workers(&e, sh, vmcf->redis != NULL);
     ngx_http_voiceai_metrics_zones(&e, vmcf);
+    ngx_http_voiceai_log_metrics(&e);
 
     va_exposition_end(&e);
 

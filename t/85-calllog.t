@@ -282,6 +282,13 @@ ok(wait_for(10, sub { api('/calls')->{status} == 200 }), 'and then it is as befo
     }
 }
 
+{
+    my $text = api('/metrics')->{body};
+    like($text, qr/^voiceai_log_up 1$/m, 'the metrics tell of the database');
+    like($text, qr/^voiceai_log_written_total [1-9]\d+$/m, 'and of what was written');
+    like($text, qr/^voiceai_log_lost_total 0$/m, 'and that nothing was lost');
+}
+
 # ---- the end of a server, and its retention
 
 $calls->begin('CA4');
