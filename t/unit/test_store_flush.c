@@ -119,6 +119,7 @@ static long number(const char *sql)
 
 static void assert_turns(long n)
 {
+    assert_int_equal(shared.refused, 0);
     assert_int_equal(number("SELECT count(*) FROM turns"), n);
     assert_int_equal(number("SELECT count(DISTINCT id) FROM turns"), n);
     assert_int_equal(number("SELECT max(id) + 1 FROM turns"), n);
