@@ -243,7 +243,13 @@ configure_nginx() {
 }
 
 make_nginx() {
-    local tree=$1 objs=$2 target=$3
+    local tree=$1 objs=$2 target=$3 pages
+    # What configure embedded is written again when a page has changed.
+    if [ -n "$(find "$root/src/web" -newer "$objs/voiceai_assets.h")" ]; then
+        mapfile -t pages < <(sed -n 's#^ *$voiceai_src/web/\([^ ]*\).*#\1#p' \
+            "$root/config" | sed "s#^#$root/src/web/#")
+        sh "$root/src/web/embed.sh" "$objs/voiceai_assets.h" "${pages[@]}"
+    fi
     (cd "$tree" && logged "nginx-$(basename "$(dirname "$objs")").log" \
         make -j"$jobs" -f "$objs/Makefile" "$target")
 }

@@ -35,6 +35,7 @@ static const ngx_msec_t  ngx_http_voiceai_durations[] = {
 static ngx_http_voiceai_metrics_sh_t      *ngx_http_voiceai_metrics;
 static ngx_http_voiceai_metrics_worker_t  *ngx_http_voiceai_metrics_self;
 static ngx_event_t                         ngx_http_voiceai_metrics_timer;
+static ngx_msec_t                          ngx_http_voiceai_metrics_due;
 static ngx_connection_t                    ngx_http_voiceai_metrics_dumb;
 
 
@@ -159,17 +160,22 @@ ngx_http_voiceai_metrics_tick(ngx_event_t *ev)
     ngx_msec_t                          late;
     ngx_http_voiceai_transport_stat_t   stat;
 
-    /* the key is when it was due */
+    /* the first one is reckoned from when the master last looked at a clock */
 
-    late = ngx_current_msec - ev->timer.key;
-    ngx_http_voiceai_time(NGX_HTTP_VOICEAI_TIME_LAG,
-                          (ngx_msec_int_t) late > 0 ? late : 0);
+    if (ngx_http_voiceai_metrics_due) {
+        late = ngx_current_msec - ngx_http_voiceai_metrics_due;
+        ngx_http_voiceai_time(NGX_HTTP_VOICEAI_TIME_LAG,
+                              (ngx_msec_int_t) late > 0 ? late : 0);
+    }
 
     if (ngx_http_voiceai_metrics_self) {
         ngx_http_voiceai_transport_stat(&stat);
         ngx_http_voiceai_metrics_self->active = stat.active;
         ngx_http_voiceai_metrics_self->redis = ngx_http_voiceai_fleet_up();
     }
+
+    ngx_http_voiceai_metrics_due = ngx_current_msec
+                                   + NGX_HTTP_VOICEAI_METRICS_TICK;
 
     ngx_add_timer(ev, NGX_HTTP_VOICEAI_METRICS_TICK);
 }

@@ -6,6 +6,7 @@
 
 #include "ngx_http_voiceai_api.h"
 #include "ngx_http_voiceai_log.h"
+#include "ngx_http_voiceai_engine.h"
 #include "ngx_http_voiceai_metrics_sh.h"
 
 #include "../src/wire/va_exposition.h"
@@ -37,6 +38,8 @@ static void ngx_http_voiceai_metrics_times(va_exposition_t *e,
     ngx_http_voiceai_metrics_sh_t *sh);
 static void ngx_http_voiceai_metrics_workers(va_exposition_t *e,
     ngx_http_voiceai_metrics_sh_t *sh, ngx_uint_t redis);
+static void ngx_http_voiceai_metrics_providers(va_exposition_t *e,
+    ngx_array_t *places);
 static void ngx_http_voiceai_metrics_zones(va_exposition_t *e,
     ngx_http_voiceai_main_conf_t *vmcf);
 
@@ -169,6 +172,7 @@ ngx_http_voiceai_metrics_answer(ngx_http_request_t *r)
     ngx_http_voiceai_metrics_counts(&e, sh);
     ngx_http_voiceai_metrics_times(&e, sh);
     ngx_http_voiceai_metrics_workers(&e, sh, vmcf->redis != NULL);
+    ngx_http_voiceai_metrics_providers(&e, &vmcf->places);
     ngx_http_voiceai_metrics_zones(&e, vmcf);
     ngx_http_voiceai_log_metrics(&e);
 
@@ -278,6 +282,59 @@ ngx_http_voiceai_metrics_workers(va_exposition_t *e,
         va_exposition_family(e, "voiceai_redis_up", VA_METRIC_GAUGE,
                              "Whether all workers reach Redis.");
         va_exposition_value(e, NULL, reach == workers);
+    }
+}
+
+
+/* Each engine of the configuration by itself, and its circuit breaker. */
+
+static void
+ngx_http_voiceai_metrics_providers(va_exposition_t *e, ngx_array_t *places)
+{
+    char                              name[256];
+    double                            value;
+    ngx_uint_t                        i, n;
+    const char                       *labels[5];
+    ngx_http_voiceai_provider_stat_t  stat;
+
+    static const char  *stages[] = { "recogniser", "model", "voice" };
+
+    static const struct {
+        const char        *name;
+        va_metric_type_t   type;
+        const char        *help;
+    } families[] = {
+        { "voiceai_provider_requests", VA_METRIC_COUNTER,
+          "Requests to an engine of the configuration." },
+        { "voiceai_provider_failures", VA_METRIC_COUNTER,
+          "Requests that it failed." },
+        { "voiceai_provider_circuit_open", VA_METRIC_GAUGE,
+          "Whether it is left alone for a while." }
+    };
+
+    for (i = 0; places->nelts && i < 3; i++) {
+
+        va_exposition_family(e, families[i].name, families[i].type,
+                             families[i].help);
+
+        for (n = 0;
+             ngx_http_voiceai_provider_stat(places, n, &stat) == NGX_OK;
+             n++)
+        {
+            va_str_copy(name, sizeof(name),
+                        ngx_http_voiceai_view(&stat.name));
+
+            labels[0] = "stage";
+            labels[1] = stages[stat.stage];
+            labels[2] = "provider";
+            labels[3] = name;
+            labels[4] = NULL;
+
+            value = i == 0 ? stat.requests
+                    : i == 1 ? stat.failures
+                             : stat.health != NGX_HTTP_VOICEAI_WELL;
+            va_exposition_value(e, labels, value);
+        }
     }
 }
 

@@ -10,11 +10,19 @@ use POSIX qw(WNOHANG);
 use Test::More;
 use Time::HiRes qw(sleep time);
 use VoiceAI;
+use VoiceAI::Http;
 use VoiceAI::Server;
 use VoiceAI::Stream;
 
 my $dir = scratch();
 my $token = '0123456789abcdef';
+my $key = 'open-sesame-40';
+
+# The time is asked for; it is told at an hour of which the recogniser is sure.
+my (@utc) = gmtime;
+my $shift = 10 * 60 + 20 - $utc[2] * 60 - $utc[1];
+$ENV{TZ} = sprintf 'TST%s%d:%02d', $shift < 0 ? '+' : '-',
+    int(abs($shift) / 60), abs($shift) % 60;
 
 # One to serve, which will be killed, and one that listens for the caller.
 my ($engines, $ears) = ("$dir/engines", "$dir/ears");
@@ -36,6 +44,7 @@ start_engines($ears);
 my $settings = <<"END";
     voiceai_zone calls 2m;
     voiceai_twilio_auth_token $token;
+    voiceai_api_key $key;
     voiceai_greeting "Hello, how can I help you?";
     voiceai_silence_threshold 600ms;
     voiceai_stt local url=http://unix:$engines:/v1;
@@ -163,6 +172,19 @@ is($report->{ended_by}, 'server', 'goodbye ends it');
 is($report->{fault_count}, 0, 'every message was as Twilio wants it');
 my ($cut) = grep { $_->{interrupted} } @{$report->{turns}};
 ok($cut, 'the assistant was interrupted');
+
+# The times of an answer are told with its turn.
+my $told = ask($server->port, "GET /session/$conversation->{call}",
+    host => 'voice.example.com', key => $key)->{json}{conversation} // [];
+my ($timed) = grep { $_->{role} eq 'assistant' && $_->{latency_ms} } @$told;
+my @stages = qw(silence transcript first_text first_clause first_audio
+    first_sent first_heard);
+is(join(' ', sort keys %{$timed->{latency_ms} // {}}),
+    join(' ', sort @stages), 'an answer has the times of its stages');
+cmp_ok($timed->{latency_ms}{first_audio} // 0, '>=',
+    $timed->{latency_ms}{first_clause} // 1, 'in their order');
+cmp_ok($timed->{latency_ms}{silence} // 0, '>=', 200,
+    'from the end of the speech on');
 cmp_ok($cut->{stop_ms} // 99999, '<', 1500, 'and stopped soon');
 cmp_ok($report->{cleared_ms} // 0, '>', 0, 'what waited was cleared');
 

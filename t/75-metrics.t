@@ -138,6 +138,9 @@ cmp_ok(sample('voiceai_response_seconds_sum', $text), '>', 0.3,
 cmp_ok(sample('voiceai_event_loop_lag_seconds_count', $text), '>', 3,
     'the event loops are watched');
 
+cmp_ok(sample('voiceai_event_loop_lag_seconds_sum', $text), '<', 60,
+    'from when they run');
+
 # ---- a limit
 
 for my $n (1, 2) {

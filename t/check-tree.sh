@@ -43,7 +43,7 @@ shopt -s dotglob
 for entry in *; do
     case $entry in
     .ci | .clang-format | .editorconfig | .git | .gitignore | CHANGELOG.md | \
-        LICENSE | README.md | build | build.sh | config | config.make | docs | \
+        LICENSE | README.md | build | build.sh | config | docs | \
         "$module" | src | t) ;;
     *) echo "$entry does not belong at the top" ;;
     esac

@@ -167,18 +167,27 @@ static void va_speech_clean(va_speech_t *s, va_str_t text, bool last)
     }
 }
 
+/* Cuts the next sentence off; the caller waits for the first words most. */
+static bool va_speech_cut(const va_speech_t *s, size_t *used,
+                          va_str_t *sentence)
+{
+    va_str_t rest = {s->text.data + s->split, s->text.len - s->split};
+
+    if (s->count == 0) {
+        return va_sentence_first(rest, s->text_done, used, sentence) == VA_OK;
+    }
+    return va_sentence_next(rest, s->text_done, used, sentence) == VA_OK;
+}
+
 void va_speech_write(va_speech_t *s, va_str_t text, bool done, uint64_t now_ms)
 {
-    va_str_t sentence;
-    size_t used;
+    va_str_t sentence = {NULL, 0};
+    size_t used = 0;
 
     va_speech_clean(s, text, done && !s->text_done);
     s->text_done = s->text_done || done;
     while (s->count < VA_SPEECH_SENTENCES && s->split < s->text.len &&
-           /* The caller waits for the first words, and for no others. */
-           (s->count == 0 ? va_sentence_first : va_sentence_next)(
-               (va_str_t){s->text.data + s->split, s->text.len - s->split},
-               s->text_done, &used, &sentence) == VA_OK) {
+           va_speech_cut(s, &used, &sentence)) {
         if (sentence.len != 0) {
             s->sentences[s->count++] =
                 (va_speech_sentence_t){(size_t)(sentence.data - s->text.data),
