@@ -67,7 +67,7 @@ diff "$build/config.tree" "$build/config.list" |
     verdict "config lists every source and header once"
 
 # shellcheck disable=SC2016
-grep -o '\$voiceai_src/web/[^ ]*' config | sort |
+grep -o '^ *$voiceai_src/web/[^ ]*' config | sed 's/^ *//' | sort |
     diff <(find src/web -name '*.html' -o -name '*.css' -o -name '*.js' \
         -o -name '*.svg' | sed 's|^src|$voiceai_src|' | sort) - |
     verdict "config lists every page once"
