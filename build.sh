@@ -246,6 +246,7 @@ make_nginx() {
     local tree=$1 objs=$2 target=$3 pages
     # What configure embedded is written again when a page has changed.
     if [ -n "$(find "$root/src/web" -newer "$objs/voiceai_assets.h")" ]; then
+        # shellcheck disable=SC2016
         mapfile -t pages < <(sed -n 's#^ *$voiceai_src/web/\([^ ]*\).*#\1#p' \
             "$root/config" | sed "s#^#$root/src/web/#")
         sh "$root/src/web/embed.sh" "$objs/voiceai_assets.h" "${pages[@]}"
