@@ -40,6 +40,7 @@ static const va_ai_provider_t providers[] = {
      va_anthropic_request, &va_anthropic_reader, NULL},
     {"webhook", VA_AI_LLM, NULL, va_webhook_request, &va_webhook_reader, NULL},
     {"tool", VA_AI_REST, NULL, va_tool_request, &va_tool_reader, NULL},
+    {"otlp", VA_AI_REST, NULL, va_otlp_request, &va_tool_reader, NULL},
     {"rest", VA_AI_REST, NULL, va_ai_rest_request, &va_ai_rest_reader, NULL},
 };
 
@@ -91,6 +92,9 @@ va_rc_t va_ai_request(va_ai_request_t *req, va_str_t kind,
     }
     for (i = 0; i < req->part_count && rc == VA_OK; i++) {
         rc = req->parts[i].data.rc;
+    }
+    if (rc == VA_OK && in->traceparent.len != 0) {
+        rc = va_ai_add_header(req, "traceparent: ", in->traceparent);
     }
     return rc == VA_OK ? req->body.rc : rc;
 }

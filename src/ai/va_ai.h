@@ -79,7 +79,8 @@ typedef struct {
     va_str_t text;  /* TTS; REST: the form, empty for GET */
     va_str_t voice; /* override the configuration when not empty */
     va_str_t language;
-    va_str_t call_sid; /* names the user towards the provider */
+    va_str_t call_sid;    /* names the user towards the provider */
+    va_str_t traceparent; /* W3C Trace Context: sent when not empty */
 } va_ai_input_t;
 
 #define VA_AI_HEADERS 24

@@ -77,6 +77,18 @@ static va_rc_t put_headers(va_ai_request_t *req, const va_ai_conf_t *conf)
     return rc;
 }
 
+va_rc_t va_otlp_request(va_ai_request_t *req, const va_ai_conf_t *conf,
+                        const va_ai_input_t *in)
+{
+    va_rc_t rc = in->text.len != 0 ? va_ai_use_url(req, conf) : VA_INVALID;
+
+    if (rc == VA_OK) {
+        va_buf_str(&req->body, in->text);
+        rc = va_ai_json_headers(req, "application/json");
+    }
+    return rc == VA_OK ? put_headers(req, conf) : rc;
+}
+
 va_rc_t va_tool_request(va_ai_request_t *req, const va_ai_conf_t *conf,
                         const va_ai_input_t *in)
 {

@@ -26,6 +26,13 @@ extern const va_ai_reader_ops_t va_webhook_reader;
 va_rc_t va_tool_request(va_ai_request_t *req, const va_ai_conf_t *conf,
                         const va_ai_input_t *in);
 
+/*
+ * The kind "otlp": spans, in->text, to conf->url by POST.  Parameters
+ * "header.NAME" are headers.
+ */
+va_rc_t va_otlp_request(va_ai_request_t *req, const va_ai_conf_t *conf,
+                        const va_ai_input_t *in);
+
 /* Hands out the body of an answer of 2xx as one VA_AI_TEXT, if there is any. */
 extern const va_ai_reader_ops_t va_tool_reader;
 
