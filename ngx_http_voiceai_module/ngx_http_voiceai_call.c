@@ -90,6 +90,7 @@ ngx_http_voiceai_call_create(ngx_http_request_t *r,
     }
 
     call->recorder = ngx_http_voiceai_recorder_create(call, &conf);
+    call->trace = ngx_http_voiceai_trace_open(&call->ctx->record);
     ngx_queue_insert_tail(&ngx_http_voiceai_calls, &call->queue);
 
     ngx_http_voiceai_call_restore(call);
@@ -285,6 +286,12 @@ ngx_http_voiceai_call_destroy(ngx_http_voiceai_call_t *call,
 
     if (call->listen) {
         ngx_http_voiceai_listen_free(call->listen);
+    }
+
+    ngx_http_voiceai_trace_close(call->trace, "stream", rec);
+
+    if (state == NGX_HTTP_VOICEAI_ENDED) {
+        ngx_http_voiceai_trace_over(rec, NGX_HTTP_VOICEAI_STREAMING);
     }
 
     if (call->timer.timer_set) {
@@ -752,6 +759,9 @@ ngx_http_voiceai_call_spoke(ngx_http_voiceai_call_t *call,
     ngx_http_voiceai_count(NGX_HTTP_VOICEAI_COUNT_INTERRUPTED,
                            act->interrupted);
     ngx_http_voiceai_observe_spoke(rec, act->text, act->interrupted, t);
+    ngx_http_voiceai_trace_turn(call->trace, act,
+                                call->turns
+                                + va_call_stat(call->core)->user_turns);
 
     if (t->speech_end == 0 || t->first_sent == 0) {
         ngx_log_error(NGX_LOG_INFO, call->request->connection->log, 0,

@@ -80,6 +80,7 @@ struct ngx_http_voiceai_call_s {
     ngx_http_voiceai_listen_t   *listen;    /* NULL: no recogniser streams */
 
     ngx_http_voiceai_recorder_t *recorder;  /* NULL: not recorded */
+    ngx_http_voiceai_trace_t    *trace;     /* NULL: not traced */
 
     ngx_event_t                  timer;
     ngx_event_t                  deferred;

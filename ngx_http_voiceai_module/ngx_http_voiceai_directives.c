@@ -92,6 +92,13 @@ ngx_command_t  ngx_http_voiceai_commands[] = {
       0,
       NULL },
 
+    { ngx_string("voiceai_otlp"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
+      ngx_http_voiceai_otlp,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("voiceai_thread_pool"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
       ngx_conf_set_str_slot,

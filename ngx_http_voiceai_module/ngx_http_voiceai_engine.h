@@ -14,6 +14,7 @@
 #include <ngx_core.h>
 #include <ngx_event.h>
 
+#include "ngx_http_voiceai_trace.h"
 #include "ngx_http_voiceai_transport.h"
 
 
@@ -99,6 +100,7 @@ struct ngx_http_voiceai_errand_s {
     ngx_uint_t                     stage;
     ngx_thread_pool_t             *pool;
     ngx_str_t                      sid;       /* of the call, for the log */
+    ngx_http_voiceai_trace_t      *trace;     /* NULL: none */
     ngx_log_t                     *log;
     void                          *data;
     void                         (*input)(void *data, va_ai_input_t *input);
@@ -107,6 +109,7 @@ struct ngx_http_voiceai_errand_s {
 
     /* its own */
 
+    ngx_http_voiceai_trace_ask_t   ask;
     ngx_http_voiceai_engine_t     *engine;    /* at work, or the last */
     ngx_http_voiceai_job_t        *job;
     ngx_uint_t                     next;      /* to be tried */

@@ -37,6 +37,18 @@ ngx_http_voiceai_engine_name(ngx_http_voiceai_engine_t *engine)
 }
 
 
+/* A request to the engine has ended; without a result it was given up. */
+
+static void
+ngx_http_voiceai_errand_traced(ngx_http_voiceai_errand_t *e,
+    ngx_http_voiceai_result_t *res)
+{
+    ngx_http_voiceai_trace_answered(&e->ask, &e->engine->provider,
+                                    ngx_http_voiceai_engine_name(e->engine),
+                                    res);
+}
+
+
 void
 ngx_http_voiceai_errand_start(ngx_http_voiceai_errand_t *e)
 {
@@ -69,6 +81,7 @@ ngx_http_voiceai_errand_cancel(ngx_http_voiceai_errand_t *e)
     if (e->job) {
         ngx_http_voiceai_job_cancel(e->job);
         e->job = NULL;
+        ngx_http_voiceai_errand_traced(e, NULL);
 
         if (e->given) {
             ngx_http_voiceai_health_well(e->engine, NULL, e->log);
@@ -137,6 +150,8 @@ ngx_http_voiceai_errand_ask(ngx_http_voiceai_errand_t *e)
 
         input.stage = (va_ai_stage_t) e->stage;
         e->input(e->data, &input);
+        input.traceparent = ngx_http_voiceai_trace_ask(&e->ask, e->trace,
+                                                       e->stage);
 
         e->job = ngx_http_voiceai_job_start(e->pool, &engine->provider, &input,
                                             ngx_http_voiceai_errand_result, e,
@@ -144,6 +159,8 @@ ngx_http_voiceai_errand_ask(ngx_http_voiceai_errand_t *e)
         if (e->job) {
             return NGX_OK;
         }
+
+        e->ask.trace = NULL;
 
         /* that is our fault and not the provider's */
 
@@ -248,16 +265,20 @@ ngx_http_voiceai_errand_result(void *data, ngx_http_voiceai_job_t *job,
             res->type = NGX_HTTP_VOICEAI_RESULT_FAILED;
             res->data = (u_char *) "no audio came";
             res->len = sizeof("no audio came") - 1;
+            res->fault = NGX_HTTP_VOICEAI_FAULT_RESPONSE;
+            ngx_http_voiceai_errand_traced(e, res);
 
             return ngx_http_voiceai_errand_failed(e, res);
         }
 
+        ngx_http_voiceai_errand_traced(e, res);
         ngx_http_voiceai_health_well(e->engine, res, e->log);
         res->len = 0;
         break;
 
     case NGX_HTTP_VOICEAI_RESULT_FAILED:
         e->job = NULL;
+        ngx_http_voiceai_errand_traced(e, res);
         ngx_http_voiceai_count_request(e->stage, 1, res->late, 0);
         return ngx_http_voiceai_errand_failed(e, res);
 

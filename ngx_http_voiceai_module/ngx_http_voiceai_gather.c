@@ -371,6 +371,7 @@ ngx_http_voiceai_speech_ask(ngx_http_request_t *r)
     t->errand.pool = vmcf->pool;
     t->errand.sid.data = t->record.sid;
     t->errand.sid.len = t->record.sid_len;
+    t->errand.trace = ngx_http_voiceai_trace_open(rec);
     t->errand.log = ngx_cycle->log;
     t->errand.data = t;
     t->errand.input = ngx_http_voiceai_speech_input;
@@ -441,6 +442,7 @@ static void
 ngx_http_voiceai_thought_free(ngx_http_voiceai_thought_t *t)
 {
     ngx_http_voiceai_errand_cancel(&t->errand);
+    ngx_http_voiceai_trace_close(t->errand.trace, "turn", &t->record);
 
     if (t->timer.timer_set) {
         ngx_del_timer(&t->timer);
@@ -759,6 +761,7 @@ ngx_http_voiceai_speech_say(ngx_http_request_t *r, va_str_t text,
                      ngx_http_voiceai_view(&language));
         va_twiml_hangup(&twiml);
 
+        ngx_http_voiceai_trace_over(&ctx->record, ctx->record.state);
         ctx->record.state = NGX_HTTP_VOICEAI_ENDED;
         (void) ngx_http_voiceai_zone_store(vlcf->zone, &ctx->record,
                                            NGX_HTTP_VOICEAI_STORE_STATE);

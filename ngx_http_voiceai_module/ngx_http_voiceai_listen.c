@@ -197,6 +197,8 @@ ngx_http_voiceai_listen_open(ngx_http_voiceai_listen_t *l)
     input.call_sid.data = (char *) call->ctx->record.sid;
     input.call_sid.len = call->ctx->record.sid_len;
 
+    input.traceparent = ngx_http_voiceai_trace_context(call->trace);
+
     for (i = l->from; i < list->nelts; i++) {
 
         if (!engine[i].streams

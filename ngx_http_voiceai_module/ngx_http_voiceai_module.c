@@ -212,6 +212,8 @@ ngx_http_voiceai_init_process(ngx_cycle_t *cycle)
 
     if (ngx_http_voiceai_metrics_init(cycle) != NGX_OK
         || ngx_http_voiceai_log_init(cycle, vmcf) != NGX_OK
+        || ngx_http_voiceai_trace_init(cycle, vmcf->pool, vmcf->trace)
+           != NGX_OK
         || ngx_http_voiceai_bus_init(cycle, vmcf) != NGX_OK)
     {
         return NGX_ERROR;
@@ -238,6 +240,7 @@ ngx_http_voiceai_exit_process(ngx_cycle_t *cycle)
     ngx_http_voiceai_bus_exit();
     ngx_http_voiceai_phrases_exit();
     ngx_http_voiceai_gather_exit();
+    ngx_http_voiceai_trace_exit();
     ngx_http_voiceai_transport_exit(cycle);
     ngx_http_voiceai_log_exit();
     ngx_http_voiceai_metrics_exit();

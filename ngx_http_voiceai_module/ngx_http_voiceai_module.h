@@ -79,6 +79,9 @@ typedef struct {
     ngx_shm_zone_t               *phrases;
     struct ngx_http_voiceai_redis_conf_s
                                  *redis;    /* NULL: this machine only */
+    struct ngx_http_voiceai_trace_conf_s
+                                 *trace;    /* NULL: no traces */
+    ngx_uint_t                    trace_set;
     ngx_array_t                   places;   /* ngx_http_voiceai_place_t * */
     ngx_http_voiceai_engines_t    engines[NGX_HTTP_VOICEAI_STAGES];
                                             /* where none is configured */

@@ -584,6 +584,13 @@ ngx_http_voiceai_status(ngx_http_request_t *r)
             if (va_status_final(status)) {
                 ngx_http_voiceai_count(NGX_HTTP_VOICEAI_COUNT_COMPLETED
                                        + status - VA_STATUS_COMPLETED, 1);
+
+                /* of a stream that is open its end tells */
+
+                if (rec->state != NGX_HTTP_VOICEAI_STREAMING) {
+                    ngx_http_voiceai_trace_over(rec, rec->state);
+                }
+
                 rec->state = NGX_HTTP_VOICEAI_ENDED;
                 what |= NGX_HTTP_VOICEAI_STORE_STATE;
             }

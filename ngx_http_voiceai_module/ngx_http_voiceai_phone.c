@@ -348,6 +348,7 @@ ngx_http_voiceai_phone_decide(ngx_http_request_t *r)
         return ngx_http_voiceai_phone_connect(r, &b);
     }
 
+    ngx_http_voiceai_trace_over(rec, rec->state);
     rec->state = NGX_HTTP_VOICEAI_ENDED;
     rec->status = VA_STATUS_COMPLETED;
     (void) ngx_http_voiceai_zone_store(vlcf->zone, rec,

@@ -18,6 +18,7 @@ typedef struct {
     ngx_http_voiceai_tools_t  *tools;
     ngx_http_voiceai_tool_t   *tool;    /* NULL: one of ours */
     ngx_http_voiceai_job_t    *job;
+    ngx_http_voiceai_trace_ask_t  ask;
     va_buf_t                   id;
     va_buf_t                   name;
     va_buf_t                   args;
@@ -424,6 +425,10 @@ ngx_http_voiceai_tools_ask(ngx_http_voiceai_tools_t *t,
     input.call_sid.data = (char *) rec->sid;
     input.call_sid.len = rec->sid_len;
 
+    input.traceparent = ngx_http_voiceai_trace_ask(&tc->ask,
+                                                t->work->call->trace,
+                                                NGX_HTTP_VOICEAI_TRACE_TOOL);
+
     vmcf = ngx_http_get_module_main_conf(t->work->call->request,
                                          ngx_http_voiceai_module);
 
@@ -489,6 +494,7 @@ ngx_http_voiceai_tools_result(void *data, ngx_http_voiceai_job_t *job,
     }
 
     tc->job = NULL;
+    ngx_http_voiceai_trace_answered(&tc->ask, NULL, &tc->tool->name, res);
 
     if (--t->running == 0) {
 
@@ -591,6 +597,8 @@ ngx_http_voiceai_tools_free(ngx_http_voiceai_tools_t *t)
 
             if (tc->job) {
                 ngx_http_voiceai_job_cancel(tc->job);
+                ngx_http_voiceai_trace_answered(&tc->ask, NULL,
+                                                &tc->tool->name, NULL);
             }
 
             va_buf_free(&tc->id);

@@ -40,6 +40,12 @@ typedef struct {
 
 VA_BEGIN_DECLS
 
+/* ngx_http_voiceai_tools_conf.c */
+
+/* Adds a header, "Name: value" or with "env:" or "file:", to a provider. */
+ngx_int_t ngx_http_voiceai_tool_header(ngx_conf_t *cf,
+    ngx_http_voiceai_provider_t *p, ngx_str_t *value);
+
 /* Remembers what a model called for. */
 void ngx_http_voiceai_tools_add(ngx_http_voiceai_work_t *work,
     ngx_http_voiceai_result_t *res);

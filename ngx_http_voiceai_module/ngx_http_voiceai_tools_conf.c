@@ -23,8 +23,6 @@ static ngx_int_t ngx_http_voiceai_tool_method(ngx_conf_t *cf,
     ngx_http_voiceai_provider_t *p, ngx_str_t *value);
 static ngx_int_t ngx_http_voiceai_tool_auth(ngx_conf_t *cf,
     ngx_http_voiceai_provider_t *p, ngx_str_t *value);
-static ngx_int_t ngx_http_voiceai_tool_header(ngx_conf_t *cf,
-    ngx_http_voiceai_provider_t *p, ngx_str_t *value);
 static ngx_int_t ngx_http_voiceai_declare_transfer(ngx_conf_t *cf,
     ngx_array_t *targets, va_ai_tool_t *tool);
 
@@ -319,7 +317,7 @@ ngx_http_voiceai_tool_auth(ngx_conf_t *cf, ngx_http_voiceai_provider_t *p,
 
 /* "Name: value"; the value may be secret */
 
-static ngx_int_t
+ngx_int_t
 ngx_http_voiceai_tool_header(ngx_conf_t *cf, ngx_http_voiceai_provider_t *p,
     ngx_str_t *value)
 {

@@ -89,7 +89,8 @@ ngx_http_voiceai_job_size(ngx_http_voiceai_provider_t *provider,
            + input->text.len + 1
            + input->voice.len + 1
            + input->language.len + 1
-           + input->call_sid.len + 1;
+           + input->call_sid.len + 1
+           + input->traceparent.len + 1;
 
     for (i = 0; i < input->message_count; i++) {
         size += input->messages[i].text.len + 1
@@ -190,6 +191,8 @@ ngx_http_voiceai_job_copy(ngx_http_voiceai_job_t *job,
     job->input.voice = ngx_http_voiceai_copy_view(&p, &input->voice);
     job->input.language = ngx_http_voiceai_copy_view(&p, &input->language);
     job->input.call_sid = ngx_http_voiceai_copy_view(&p, &input->call_sid);
+    job->input.traceparent = ngx_http_voiceai_copy_view(&p,
+                                                        &input->traceparent);
 }
 
 

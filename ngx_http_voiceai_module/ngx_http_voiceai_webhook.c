@@ -267,6 +267,7 @@ ngx_http_voiceai_continue(ngx_http_request_t *r)
     ngx_http_voiceai_observe_event(rec, over ? "hung-up" : "connected-again");
 
     if (over) {
+        ngx_http_voiceai_trace_over(rec, rec->state);
         rec->state = NGX_HTTP_VOICEAI_ENDED;
         (void) ngx_http_voiceai_zone_store(vlcf->zone, rec,
                                            NGX_HTTP_VOICEAI_STORE_STATE);

@@ -360,6 +360,7 @@ ngx_http_voiceai_work_submit(ngx_http_voiceai_work_t *work)
     e->pool = vmcf->pool;
     e->sid.data = call->ctx->record.sid;
     e->sid.len = call->ctx->record.sid_len;
+    e->trace = call->trace;
     e->log = call->request->connection->log;
     e->data = work;
     e->input = ngx_http_voiceai_work_input;

@@ -78,7 +78,7 @@ function callTool(tool, encoded) {
 function serveTool(req, res, word, text) {
     const headers = Object.fromEntries(
         Object.entries(req.headers).filter(([key]) =>
-            /^(voiceai|x-|authorization)/.test(key)
+            /^(voiceai|x-|authorization|traceparent)/.test(key)
         )
     );
     const said = { word, method: req.method, url: req.url, headers, text };
@@ -223,6 +223,7 @@ function serve(req, res, text) {
             method: req.method,
             path: req.url,
             key: req.headers.authorization || '',
+            traceparent: req.headers.traceparent || '',
             body,
         })}\n`
     );
