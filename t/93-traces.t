@@ -44,6 +44,7 @@ $otlp
     voiceai_stream_token off;
     voiceai_greeting "Hello.";
     voiceai_silence_threshold 300ms;
+    voiceai_public_url https://voice.example.com;
     voiceai_tools hang_up;
     voiceai_tool order $tool/order;
     voiceai_transfer_target sales +15550100077;
