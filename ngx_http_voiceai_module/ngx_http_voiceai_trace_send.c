@@ -172,16 +172,16 @@ ngx_http_voiceai_trace_forget(void)
 static void
 ngx_http_voiceai_trace_pack(void)
 {
-    va_str_t  host;
+    va_str_t  host, service;
 
     host.data = (char *) ngx_cycle->hostname.data;
     host.len = ngx_cycle->hostname.len;
+    service = ngx_http_voiceai_view(&ngx_http_voiceai_trace_used->service);
 
     va_buf_reset(&ngx_http_voiceai_trace_batch);
-    (void) va_span_request(&ngx_http_voiceai_trace_batch,
-                    ngx_http_voiceai_view(&ngx_http_voiceai_trace_used->service),
-                    host, (long) ngx_pid,
-                    va_buf_view(&ngx_http_voiceai_trace_waiting));
+    (void) va_span_request(&ngx_http_voiceai_trace_batch, service, host,
+                           (long) ngx_pid,
+                           va_buf_view(&ngx_http_voiceai_trace_waiting));
 
     ngx_http_voiceai_trace_batch_n = ngx_http_voiceai_trace_n;
     ngx_http_voiceai_trace_n = 0;
