@@ -19,6 +19,7 @@ socket at PORT of the loopback:
             number of milliseconds
   max       milliseconds after which the caller hangs up anyway (15000)
   wav       what the caller says, a WAV file of 16 bits at 8000 Hz
+  record    true for all that was heard, mu-law as base64, in "audio"
 
 A voice of provider.js spells what it says between << and >>.  Prints a JSON
 array: per call, what was read or "(tones)" for sound that spells nothing, in
@@ -69,6 +70,7 @@ class Caller {
         Object.assign(this, plan);
         this.result = { call: plan.call, heard: [], after: [], code: 0 };
         this.text = '';
+        this.recorded = [];
         this.sound = 0;
         this.queue = [];
         this.turn = 0;
@@ -88,6 +90,9 @@ class Caller {
                 clearInterval(this.ticker);
                 this.flush();
                 this.result.code = code;
+                if (this.record) {
+                    this.result.audio = Buffer.concat(this.recorded).toString('base64');
+                }
                 resolve(this.result);
             });
         });
@@ -202,6 +207,9 @@ class Caller {
         if (msg.event === 'media') {
             const bytes = Buffer.from(msg.media.payload, 'base64');
             this.until = Math.max(this.until, Date.now()) + bytes.length / 8;
+            if (this.record) {
+                this.recorded.push(bytes);
+            }
             this.read(bytes);
         } else if (msg.event === 'mark') {
             setTimeout(
