@@ -117,7 +117,7 @@ close $out;
 {
     local $ENV{AIMOCK_API_KEYS} = $key;
     start_process({ log => "$dir/aimock" }, 'node', project_root()
-        . '/t/node_modules/@copilotkit/aimock/dist/cli.js', '--strict',
+        . '/t/node_modules/@copilotkit/aimock/dist/cli.cjs', '--strict',
         '--validate-on-load', '-p', 0, '-f', "$dir/fixtures.json");
 }
 sub aimock_log { return VoiceAI::slurp("$dir/aimock") }
