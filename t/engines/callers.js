@@ -19,7 +19,8 @@ socket at PORT of the loopback:
             number of milliseconds
   max       milliseconds after which the caller hangs up anyway (15000)
   wav       what the caller says, a WAV file of 16 bits at 8000 Hz
-  record    true for all that was heard, mu-law as base64, in "audio"
+  record    true for all that was heard, mu-law as base64, in "audio"; nothing of
+            it is read
 
 A voice of provider.js spells what it says between << and >>.  Prints a JSON
 array: per call, what was read or "(tones)" for sound that spells nothing, in
@@ -209,8 +210,10 @@ class Caller {
             this.until = Math.max(this.until, Date.now()) + bytes.length / 8;
             if (this.record) {
                 this.recorded.push(bytes);
+                this.count_sound(bytes.toString('latin1'));
+            } else {
+                this.read(bytes);
             }
-            this.read(bytes);
         } else if (msg.event === 'mark') {
             setTimeout(
                 () => this.socket.readyState === 1 &&
