@@ -4,6 +4,7 @@
 #include "va_responder.h"
 #include "va_utterance.h"
 
+#define VA_STIR_MS 60            /* until it shows whether that is a voice */
 #define VA_GAP_MS 40             /* a larger step of the timestamps is a gap */
 #define VA_GAP_MAX_MS 5000       /* silence heard for one gap, at most */
 #define VA_GAP_ABSURD_MS 3600000 /* a step over it is no gap but nonsense */
@@ -165,6 +166,15 @@ static uint32_t va_call_need(const va_call_t *call)
     return va_endpoint_need(&pause, &call->pace);
 }
 
+/* Returns the silence that ends the turn now: a voice that may have begun is
+   given the time to show. */
+static uint32_t va_call_need_now(const va_call_t *call)
+{
+    bool stirring = va_listener_stirring(call->listener);
+
+    return call->need_ms + (stirring ? VA_STIR_MS : 0);
+}
+
 /* Returns whether the turn may end before the longest silence. */
 static bool va_call_may_end(const va_call_t *call)
 {
@@ -178,7 +188,7 @@ static bool va_call_may_end(const va_call_t *call)
 static void va_call_consider(va_call_t *call, uint64_t now_ms)
 {
     if (va_call_may_end(call) &&
-        va_listener_silence(call->listener, now_ms) >= call->need_ms) {
+        va_listener_silence(call->listener, now_ms) >= va_call_need_now(call)) {
         va_listener_finish(call->listener);
         va_call_turn_end(call, now_ms);
     }
@@ -303,7 +313,7 @@ uint64_t va_call_listen_deadline(const va_call_t *call)
     uint64_t end = UINT64_MAX;
 
     if (va_call_may_end(call)) {
-        end = va_listener_silent_at(call->listener, call->need_ms);
+        end = va_listener_silent_at(call->listener, va_call_need_now(call));
     }
     return end < at ? end : at;
 }

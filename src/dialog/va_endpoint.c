@@ -2,20 +2,21 @@
 
 #include "va_utterance.h"
 
-/* Silence that ends a turn, in ms, by what its words look like. */
+/* Silence that ends a turn, in ms over the minimum, by what its words look
+   like. */
 static const uint32_t va_needs[] = {
-    [VA_UTTERANCE_EMPTY] = 1000,
-    [VA_UTTERANCE_ANSWERED] = 0, /* the minimum */
-    [VA_UTTERANCE_FINISHED] = 0,
-    [VA_UTTERANCE_OPEN] = 800,
-    [VA_UTTERANCE_PROMISING] = 1200,
-    [VA_UTTERANCE_NUMBER] = 2000,
-    [VA_UTTERANCE_HANGING] = 2200,
+    [VA_UTTERANCE_EMPTY] = 700,    [VA_UTTERANCE_ANSWERED] = 0,
+    [VA_UTTERANCE_FINISHED] = 250, /* people go on after one */
+    [VA_UTTERANCE_OPEN] = 500,     [VA_UTTERANCE_PROMISING] = 900,
+    [VA_UTTERANCE_NUMBER] = 1700,  [VA_UTTERANCE_HANGING] = 1900,
 };
 
-#define VA_STATEMENT_MS 150 /* over the minimum: people go on after one */
-#define VA_OPEN_MAX_MS 1200 /* for a caller who pauses long */
-#define VA_PACE_SHIFT 2     /* a new pause counts for a quarter */
+/* So few words that are no answer are more often a begin than a turn; and a
+   recogniser puts its full stop behind whatever it is given. */
+#define VA_FEW_WORDS 2
+#define VA_FEW_FINISHED_MS 300
+#define VA_OPEN_MAX_MS 900 /* few words, or a caller who pauses long */
+#define VA_PACE_SHIFT 2    /* a new pause counts for a quarter */
 #define VA_PACE_MIN_MS 100
 
 void va_pace_note(va_pace_t *pace, uint32_t pause_ms)
@@ -44,19 +45,19 @@ static uint32_t va_pace_long(const va_pace_t *pace)
     return pace->count == 0 ? 0 : pace->mean_ms + 2 * pace->spread_ms;
 }
 
-/* Returns the silence that the words call for; slow is how long this caller's
-   pauses get. */
-static uint32_t va_endpoint_words(const va_pause_t *pause, uint32_t slow)
+/* Returns the silence over min_ms that the words call for; slow is how long
+   this caller's pauses get, over min_ms too. */
+static uint32_t va_endpoint_words(va_str_t text, uint32_t slow)
 {
-    va_utterance_class_t class = va_utterance_class(pause->text);
+    va_utterance_class_t class = va_utterance_class(text);
+    bool few = va_utterance_words(text) <= VA_FEW_WORDS;
     uint32_t need = va_needs[class];
 
     switch (class) {
     case VA_UTTERANCE_FINISHED:
-        return pause->min_ms + VA_STATEMENT_MS;
+        return few ? VA_FEW_FINISHED_MS : need;
     case VA_UTTERANCE_OPEN:
-    case VA_UTTERANCE_PROMISING:
-        slow = slow < VA_OPEN_MAX_MS ? slow : VA_OPEN_MAX_MS;
+        slow = few || slow > VA_OPEN_MAX_MS ? VA_OPEN_MAX_MS : slow;
         return need > slow ? need : slow;
     case VA_UTTERANCE_NUMBER:
     case VA_UTTERANCE_HANGING:
@@ -69,14 +70,14 @@ static uint32_t va_endpoint_words(const va_pause_t *pause, uint32_t slow)
 uint32_t va_endpoint_need(const va_pause_t *pause, const va_pace_t *pace)
 {
     uint32_t need = pause->max_ms;
+    uint32_t slow = va_pace_long(pace);
 
-    if (pause->known) {
-        need = va_endpoint_words(pause, va_pace_long(pace));
-    }
     if (pause->said_over) {
-        need = 0;
+        need = pause->min_ms;
+    } else if (pause->known) {
+        slow = slow > pause->min_ms ? slow - pause->min_ms : 0;
+        need = pause->min_ms + va_endpoint_words(pause->text, slow);
     }
-    need = need > pause->min_ms ? need : pause->min_ms;
     return need < pause->max_ms ? need : pause->max_ms;
 }
 

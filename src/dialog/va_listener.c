@@ -267,6 +267,11 @@ uint32_t va_listener_silence(const va_listener_t *l, uint64_t now_ms)
     return clock > l->silence_ms ? (uint32_t)clock : l->silence_ms;
 }
 
+bool va_listener_stirring(const va_listener_t *l)
+{
+    return l->talking && l->silence_ms != 0 && (l->window & 1) != 0;
+}
+
 uint32_t va_listener_resumed(const va_listener_t *l)
 {
     return l->resumed_ms;

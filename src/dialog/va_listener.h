@@ -71,6 +71,10 @@ uint64_t va_listener_voice_end(const va_listener_t *l);
  */
 uint32_t va_listener_silence(const va_listener_t *l, uint64_t now_ms);
 
+/* Returns whether the last frame may be the begin of a voice that is not sure
+   yet: within the utterance, the caller may just be going on. */
+bool va_listener_stirring(const va_listener_t *l);
+
 /* Returns how long the pause was that VA_HEAR_RESUME has ended. */
 uint32_t va_listener_resumed(const va_listener_t *l);
 

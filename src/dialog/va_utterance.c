@@ -32,7 +32,7 @@ static const char tens[] =
 
 static const char answers[] =
     " yes no yeah yep nope okay ok sure thanks thank bye goodbye stop correct "
-    "exactly hello hi ja nein danke oui non merci s\xc3\xad si gracias ";
+    "exactly ja nein danke oui non merci s\xc3\xad si gracias ";
 
 static const char closing[] =
     " you please thanks goodbye bye sure there danke bitte merci gracias ";
@@ -93,6 +93,13 @@ static const char *const announcing[] = {
     " i have a question ", " i have a problem ",   " i have one more ",
     " i am calling ",      " i have another ",     " listen ",
     " one question ",      " ich habe eine frage "};
+
+/* By which the caller keeps the word while he looks or thinks. */
+static const char *const stalling[] = {
+    " let me see ", " let me check ",  " let me look ",  " let me think ",
+    " hold on ",    " hang on ",       " one moment ",   " just a moment ",
+    " one second ", " just a second ", " einen moment ", " moment bitte ",
+    " un instant ", " un momento ",    " un moment "};
 
 /* Clauses that begin so are followed by another. */
 static const char depending[] = " if when because since while although wenn "
@@ -200,6 +207,32 @@ static void va_text_plain(char *out, size_t cap, va_str_t text)
     out[n] = '\0';
 }
 
+/* Whether plain text ends with one of n phrases. */
+static bool va_plain_ends(const char *plain, const char *const *phrases,
+                          size_t n)
+{
+    size_t had = strlen(plain);
+
+    for (size_t i = 0; i < n; i++) {
+        size_t len = strlen(phrases[i]);
+
+        if (had >= len && strcmp(plain + had - len, phrases[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Whether the caller asks to be waited for. */
+static bool va_text_stalling(va_str_t text)
+{
+    char plain[PLAIN_MAX];
+
+    va_text_plain(plain, sizeof(plain), text);
+    return va_plain_ends(plain, stalling,
+                         sizeof(stalling) / sizeof(stalling[0]));
+}
+
 /* Whether the sentence calls for another. */
 static bool va_text_promising(va_str_t text, unsigned words)
 {
@@ -207,13 +240,9 @@ static bool va_text_promising(va_str_t text, unsigned words)
     size_t n;
 
     va_text_plain(plain, sizeof(plain), text);
-    n = strlen(plain);
-    for (size_t i = 0; i < sizeof(announcing) / sizeof(announcing[0]); i++) {
-        size_t len = strlen(announcing[i]);
-
-        if (n >= len && strcmp(plain + n - len, announcing[i]) == 0) {
-            return true;
-        }
+    if (va_plain_ends(plain, announcing,
+                      sizeof(announcing) / sizeof(announcing[0]))) {
+        return true;
     }
     n = strcspn(plain + 1, " ");
     return words <= CLAUSE_WORDS &&
@@ -278,9 +307,11 @@ va_utterance_class_t va_utterance_class(va_str_t text)
         return va_digits_whole(n) ? VA_UTTERANCE_FINISHED : VA_UTTERANCE_NUMBER;
     }
     if (va_text_answer(text, last, words)) {
-        return VA_UTTERANCE_ANSWERED;
+        return va_text_stopped(text) ? VA_UTTERANCE_ANSWERED
+                                     : VA_UTTERANCE_FINISHED;
     }
-    if (va_word_in(last, hanging) && !va_ends_with(text, "?")) {
+    if (!va_ends_with(text, "?") &&
+        (va_word_in(last, hanging) || va_text_stalling(text))) {
         return VA_UTTERANCE_HANGING;
     }
     return va_sentence_class(text, words);

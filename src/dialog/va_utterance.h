@@ -11,14 +11,16 @@ typedef enum {
     VA_UTTERANCE_EMPTY,     /* no word in it */
     VA_UTTERANCE_ANSWERED,  /* a question, or an answer that needs no more
                                words: "yes", "thank you" */
-    VA_UTTERANCE_FINISHED,  /* a sentence with its full stop */
+    VA_UTTERANCE_FINISHED,  /* a sentence with its full stop, or an answer
+                               without it */
     VA_UTTERANCE_OPEN,      /* may be over and may not */
     VA_UTTERANCE_PROMISING, /* a sentence that announces another ("I have a
                                question."), or one without its full stop of a
                                recogniser that writes with capitals */
     VA_UTTERANCE_NUMBER,    /* ends in a number that may have more digits */
     VA_UTTERANCE_HANGING /* ends in a word that has to be followed by another:
-                            "and", "my", "um", or in a comma */
+                            "and", "my", "um", in a comma, or in words that
+                            ask to be waited for: "let me see" */
 } va_utterance_class_t;
 
 VA_BEGIN_DECLS

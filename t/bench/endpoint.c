@@ -58,7 +58,7 @@ static bool one_in_ten(const bench_t *b, size_t part)
 static size_t said(const bench_t *b, size_t part)
 {
     uint64_t begin = b->begin[part] / 8, end = b->end[part] / 8;
-    size_t len = strlen(b->words[part]);
+    size_t len = strlen(b->words[part]), first, last;
 
     if (b->now + 60 >= end) {
         return len;
@@ -67,10 +67,16 @@ static size_t said(const bench_t *b, size_t part)
         return 0;
     }
     len = len * (b->now - begin) / (end - begin);
-    while (len > 0 && b->words[part][len] != ' ') {
-        len--;
+    first = last = len;
+    while (first > 0 && b->words[part][first - 1] != ' ') {
+        first--;
     }
-    return len;
+    last += strcspn(b->words[part] + last, " ");
+    /* Of a word the end may be missing, and its last sound is often faint. */
+    if ((len - first) * 4 >= (last - first) * 3) {
+        return last;
+    }
+    return first > 0 ? first - 1 : 0;
 }
 
 /* Punctuates what ends with a stretch, or does not. */

@@ -44,23 +44,31 @@ static void test_words(void **state)
         uint64_t silence;
     } cases[] = {
         {"What time is it?", 300},
-        {"Yes", 300},
-        {"yes please", 300},
+        {"Yes.", 300},
         {"No, thank you.", 300},
-        {"It is late.", 450},
+        {"Yes", 600},
+        {"no thank you", 550},
+        {"Hello.", 600},
+        {"Hello?", 300},
+        {"Too late.", 600},
+        {"It is late.", 550},
         {"i want a pizza", 800},
         {"I want a pizza", 1200},
-        {"two", 800},
+        {"two", 1200},
+        {"a pizza", 1200},
         {"I have a question.", 1200},
         {"if it rains", 1200},
         {"I want a pizza and", 2200},
         {"I want to.", 2200},
         {"Well, um", 2200},
         {"First,", 2200},
+        {"Let me see.", 2200},
+        {"please hold on", 2200},
+        {"Can you hold on?", 300},
         {"So what?", 300},
         {"My number is five five five", 2000},
         {"555 01", 2000},
-        {"five five five one two three four five six seven", 450},
+        {"five five five one two three four five six seven", 550},
         {"\xe4\xbd\xa0\xe5\xa5\xbd\xe5\x90\x97\xef\xbc\x9f", 300},
     };
     world_t *w = *state;
@@ -99,6 +107,35 @@ static void test_bounds(void **state)
     setup(state);
     w->conf.endpoint_min_ms = 1000;
     assert_int_equal(turn_end(w, "Yes."), 1980 + 1000);
+    world_free(w);
+    setup(state);
+    w->conf.endpoint_min_ms = 1000;
+    assert_int_equal(turn_end(w, "I want and"), 1980 + 1000 + 1900);
+}
+
+/* What may be a voice when the silence is long enough is waited for: it is
+   one, or just a click. */
+static void test_stirring(void **state)
+{
+    static const char *const hears[] = {"It is late.", "It is late, is it?",
+                                        NULL};
+    world_t *w = *state;
+
+    w->hears = hears;
+    world_begin(w);
+    world_talk(w, w->start + 1000, 1000);
+    world_talk(w, w->start + 1980 + 540, 600);
+    world_until(w, 6000);
+    assert_int_equal(world_count(w, "heard"), 1);
+    assert_int_equal(world_count(w, "heard It is late, is it?"), 1);
+    world_free(w);
+    setup(state);
+    w->hears = hears;
+    world_begin(w);
+    world_talk(w, w->start + 1000, 1000);
+    world_talk(w, w->start + 1980 + 560, 20);
+    world_until(w, 6000);
+    assert_in_range(world_when(w, "ask", 1), 1980 + 560, 1980 + 620);
 }
 
 /* He goes on: what was recognised of the first part is thrown away. */
@@ -375,6 +412,7 @@ int main(void)
         TEST(test_words),
         TEST(test_slow_recogniser),
         TEST(test_bounds),
+        TEST(test_stirring),
         TEST(test_goes_on),
         TEST(test_pace),
         TEST(test_recogniser_fails),
