@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Speak the turns of endpoint_turns.txt.
+"""Speak turns such as those of endpoint_turns.txt.
 
-usage: endpoint_make.py SOCKET TURNS DIR
+usage: endpoint_make.py SOCKET TURNS PLAN
 
-SOCKET is that of a voiceai-local.  Writes DIR/turns.ul, mu-law at 8000 Hz with
-a little noise, and DIR/plan.tsv, which endpoint.c describes: each turn in each
-voice.  The same input gives the same files.
+SOCKET is that of a voiceai-local.  Writes PLAN, NAME.tsv, which endpoint.c
+describes: each turn in each voice; and NAME.ul beside it, mu-law at 8000 Hz
+with a little noise.  The same input gives the same files.
 """
 import json
 import os
@@ -56,12 +56,11 @@ class Noise:
 
 
 def main():
-    socket, turns, folder = sys.argv[1:]
+    socket, turns, path = sys.argv[1:]
+    audio = os.path.splitext(path)[0] + ".ul"
     noise = Noise()
-    os.makedirs(folder, exist_ok=True)
     lines = [s.strip() for s in open(turns) if s[0] != "#"]
-    with open(os.path.join(folder, "turns.ul"), "wb") as sound, \
-            open(os.path.join(folder, "plan.tsv"), "w") as plan:
+    with open(audio, "wb") as sound, open(path, "w") as plan:
         for voice in VOICES:
             for k, line in enumerate(lines):
                 parts = re.split(r"\s*\{(\d+)\}\s*", line)
@@ -80,8 +79,9 @@ def main():
                                               part))
                 end = sound.tell()
                 sound.write(noise(1000))
-                plan.write("turns.ul\t%d\t%d\t%d\t%s\n" % (
-                    begin, end, sound.tell(), "|".join(said)))
+                plan.write("%s\t%d\t%d\t%d\t%s\n" % (
+                    os.path.basename(audio), begin, end, sound.tell(),
+                    "|".join(said)))
 
 
 main()
