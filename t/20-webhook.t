@@ -668,7 +668,7 @@ voiceai off;
 
 === TEST 67: a zone that is full
 --- http_config
-voiceai_zone calls 32k;
+voiceai_zone calls 160k;
 --- config eval: $::open
 --- pipelined_requests eval
 [map { "GET /voice/incoming?CallSid=CA$_" } 1 .. 12, 1]
