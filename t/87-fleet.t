@@ -5,269 +5,129 @@ use strict;
 use warnings;
 
 use lib 't/lib';
-use FakeTwilio;
-use JSON::PP qw(decode_json);
 use Test::More;
 use Time::HiRes qw(sleep time);
 use VoiceAI;
+use VoiceAI::Fleet;
 use VoiceAI::Http;
 use VoiceAI::Server;
 use VoiceAI::Stream;
 
 my $dir = scratch();
-my $key = 'open-sesame-87';
-my $password = 'red is a colour';
-my $redis_port = free_port();
-my $twilio = FakeTwilio->start;
+my $fleet = VoiceAI::Fleet->new;
+my $twilio = $fleet->{twilio};
+$fleet->machine($_) for 'a', 'b';
+my $machine = $fleet->{machine};
+my $begin;
 
-# ---- the processes
-
-open my $speech, '>', "$dir/speech" or die;
-print $speech "\x90\x10" x 4000;
-close $speech;
-
-sub start_redis
-{
-    my $pid = start_process({ log => "$dir/redis.log" }, 'redis-server',
-        '--port', $redis_port, '--bind', '127.0.0.1', '--save', '',
-        '--appendonly', 'no', '--requirepass', $password, '--dir', $dir);
-    wait_port($redis_port, 20) or die VoiceAI::slurp("$dir/redis.log");
-    return $pid;
-}
-
-sub redis
-{
-    local $ENV{REDISCLI_AUTH} = $password;
-    my (undef, $out) = run_command('redis-cli', '-p', $redis_port, @_);
-    return $out;
-}
-
-my $redis = start_redis();
-$ENV{VOICEAI_TEST_REDIS} = $password;
-
-# A machine, with an assistant that talks for long and hears one thing only.
-sub machine
-{
-    my ($name) = @_;
-    return VoiceAI::Server->new(workers => 2,
-        main => 'env VOICEAI_TEST_REDIS;', http => <<"END");
-    voiceai_redis redis://127.0.0.1:$redis_port password=env:VOICEAI_TEST_REDIS
-        timeout=400ms;
-    voiceai_zone calls 2m;
-    voiceai_api_key $key;
-    voiceai_signature off;
-    voiceai_public_url https://voice.example.com;
-    voiceai_twilio_account_sid @{[$twilio->account]};
-    voiceai_twilio_auth_token @{[$twilio->token]};
-    voiceai_twilio_number +15550100002;
-    voiceai_twilio_api_url @{[$twilio->base]};
-    voiceai_greeting "Hello, this is machine $name.";
-    voiceai_idle_timeout 60s;
-    voiceai_stt openai url=http://127.0.0.1:%%TLS%%/v1;
-    voiceai_tts openai url=http://127.0.0.1:%%TLS%%/v1 format=ulaw rate=8000;
-    server {
-        listen 127.0.0.1:%%TLS%%;
-        access_log off;
-        location = /v1/audio/transcriptions {
-            return 200 '{"text":"what time is it"}';
-        }
-        location = /v1/audio/speech {
-            default_type audio/basic;
-            alias $dir/speech;
-            error_page 405 =200 \$uri;
-        }
-    }
-    server {
-        listen 127.0.0.1:%%PORT%%;
-        add_header X-Machine $name always;
-        voiceai on;
-    }
-END
-}
-
-my %machine = (a => machine('a'), b => machine('b'));
-my %other = (a => 'b', b => 'a');
-my $calls = 0;
-
-sub api
-{
-    my ($on, $line, %more) = @_;
-    return ask($machine{$on}->port, $line, key => $key, %more);
-}
-
-sub sessions
-{
-    my ($on) = @_;
-    return @{(api($on, 'GET /sessions')->{json} // {})->{sessions} // []};
-}
-
-sub hook
-{
-    my ($on, $path, $call, @form) = @_;
-    return ask($machine{$on}->port, "POST $path", form => [CallSid => $call,
-        AccountSid => $twilio->account, From => '+15550100001',
-        To => '+15550100002', Direction => 'inbound', @form]);
-}
-
-# The webhook on one machine, the stream on another.
-sub stream_of
-{
-    my ($on, $call, $hook) = @_;
-    my ($token) = $hook->{body} =~ /name="token" value="(\w+)"/
-        or return diag("no token: $hook->{status} $hook->{body}");
-    my $stream = VoiceAI::Stream->open($machine{$on}->port)
-        // die "no handshake\n";
-    $stream->text(start_message($call, undef,
-        parameters => qq({"token":"$token"})));
-    return $stream;
-}
-
-sub call
-{
-    my ($first, $second) = @_;
-    my $call = sprintf 'CA%032d', ++$calls;
-    return ($call, stream_of($second, $call,
-        hook($first, '/voice/incoming', $call)));
-}
-
-sub until_event
-{
-    my ($stream, $event, $seconds) = @_;
-    my $end = time + ($seconds // 10);
-    while (time < $end) {
-        my ($opcode, $payload) = $stream->next($end - time);
-        return if !defined $opcode || $opcode != 1;
-        return 1 if $payload =~ /"event":"$event"/;
-    }
-    return;
-}
-
-sub state_of
-{
-    my ($on, $call) = @_;
-    return (api($on, "GET /session/$call")->{json} // {})->{state} // 'none';
-}
-
-# Whether that was said in the call, as a machine knows it.
-sub said
-{
-    my ($on, $call, $text) = @_;
-    return wait_for(10, sub {
-        my $json = api($on, "GET /session/$call")->{json};
-        return scalar grep { ($_->{text} // '') =~ /$text/ }
-            @{$json->{conversation} // []};
-    });
-}
-
-ok(wait_for(10, sub { redis('SCARD', 'voiceai:machines:calls') =~ /^2/ }),
-    'both machines are known');
+ok($fleet->known(2), 'both machines are known');
 
 # ---- one call, two machines
 
-my ($call, $stream) = call('a', 'b');
+my ($call, $stream) = $fleet->call('a', 'b');
 ok(until_event($stream, 'media'), 'announced here, streamed there');
 
 for my $on ('a', 'b') {
-    my @all = sessions($on);
+    my @all = $fleet->sessions($on);
     is(scalar @all, 1, "$on lists it once");
     is($all[0]{call_sid}, $call, 'by its name');
     is($all[0]{state}, 'streaming', 'as it is');
     is($all[0]{from}, '+15550100001', 'with its numbers');
     is($all[0]{remote} ? 'remote' : 'here', $on eq 'b' ? 'here' : 'remote',
         'and knows where it is');
-    is(api($on, "GET /session/$call")->{json}{call_sid}, $call,
+    is($fleet->api($on, "GET /session/$call")->{json}{call_sid}, $call,
         "$on shows it");
 }
 
-is(hook('a', '/call-status', $call, CallStatus => 'in-progress',
+is($fleet->hook('a', '/call-status', $call, CallStatus => 'in-progress',
     SequenceNumber => 2)->{status}, 200, 'a status for the other machine');
-is(api('b', "GET /session/$call")->{json}{status}, 'in-progress',
+is($fleet->api('b', "GET /session/$call")->{json}{status}, 'in-progress',
     'is known to the owner');
 
-ok(said('a', $call, 'machine b'), 'what was said is known elsewhere');
-is(api('a', "POST /calls/$call/say", json => { text => 'One more thing. ' x 9 })
+ok($fleet->said('a', $call, 'machine b'), 'what was said is known elsewhere');
+is($fleet->api('a', "POST /calls/$call/say", json => { text => 'One more thing. ' x 9 })
     ->{status}, 200, 'a command from the other machine');
 ok(until_event($stream, 'media'), 'is spoken');
-my $begin = time;
-is(api('a', "POST /interrupt-call/$call")->{status}, 200, 'another one');
+$begin = time;
+is($fleet->api('a', "POST /interrupt-call/$call")->{status}, 200, 'another one');
 ok(until_event($stream, 'clear'), 'is carried out');
 note sprintf 'in %.0f ms', 1000 * (time - $begin);
 
-is(api('a', "POST /calls/$call/hangup")->{status}, 200, 'hanging up');
+is($fleet->api('a', "POST /calls/$call/hangup")->{status}, 200, 'hanging up');
 is(($stream->closed)[0], 1000, 'closes the stream');
-like(hook('a', '/voice/continue', $call)->{body}, qr/<Hangup\/>/,
+like($fleet->hook('a', '/voice/continue', $call)->{body}, qr/<Hangup\/>/,
     'and the other machine knows that it is over');
-ok(wait_for(10, sub { state_of('b', $call) eq 'ended' }), 'as the owner does');
-is(api('a', "POST /calls/$call/hangup")->{status}, 409, 'ended is ended');
+ok(wait_for(10, sub { $fleet->state_of('b', $call) eq 'ended' }), 'as the owner does');
+is($fleet->api('a', "POST /calls/$call/hangup")->{status}, 409, 'ended is ended');
 
 # ---- a stream that broke off is connected again elsewhere
 
-($call, $stream) = call('b', 'a');
+($call, $stream) = $fleet->call('b', 'a');
 ok(until_event($stream, 'media'), 'a second call');
-ok(said('b', $call, 'machine a'), 'has a history');
+ok($fleet->said('b', $call, 'machine a'), 'has a history');
 close $stream->socket;
-my $again = hook('b', '/voice/continue', $call);
+my $again = $fleet->hook('b', '/voice/continue', $call);
 like($again->{body}, qr/<Stream /, 'is connected again');
-$stream = stream_of('b', $call, $again);
+$stream = $fleet->stream_of('b', $call, $again);
 ok(until_event($stream, 'media'), 'by another machine');
-like(api('b', "GET /session/$call")->{json}{conversation}[0]{text},
+like($fleet->api('b', "GET /session/$call")->{json}{conversation}[0]{text},
     qr/machine a/, 'which has the history');
 
 # ---- Redis hangs, and is back
 
-kill 'STOP', $redis;
+kill 'STOP', $fleet->{redis};
 $begin = time;
-my ($alone, $lonely) = call('a', 'a');
+my ($alone, $lonely) = $fleet->call('a', 'a');
 ok(until_event($lonely, 'media'), 'a call while Redis hangs');
 cmp_ok(time - $begin, '<', 5, 'is hardly slowed');
-ok(said('a', $alone, 'machine a'), 'and goes on');
-ok($machine{a}->wait_log('Redis at \S+ is away: it does not answer', 10),
+ok($fleet->said('a', $alone, 'machine a'), 'and goes on');
+ok($machine->{a}->wait_log('Redis at \S+ is away: it does not answer', 10),
     'the log says so');
 $begin = time;
-is(scalar(grep { $_->{call_sid} eq $alone } sessions('a')), 1,
+is(scalar(grep { $_->{call_sid} eq $alone } $fleet->sessions('a')), 1,
     'the machine goes on alone');
 cmp_ok(time - $begin, '<', 2, 'at once');
 ok(wait_for(5, sub {
-    api('a', 'GET /metrics')->{body} =~ /^voiceai_redis_up 0$/m
+    $fleet->api('a', 'GET /metrics')->{body} =~ /^voiceai_redis_up 0$/m
 }), 'the metrics say so');
-kill 'CONT', $redis;
-ok($machine{a}->wait_log('Redis at \S+ is there again', 15), 'it is back');
+kill 'CONT', $fleet->{redis};
+ok($machine->{a}->wait_log('Redis at \S+ is there again', 15), 'it is back');
 ok(wait_for(10, sub {
-    api('a', 'GET /metrics')->{body} =~ /^voiceai_redis_up 1$/m
+    $fleet->api('a', 'GET /metrics')->{body} =~ /^voiceai_redis_up 1$/m
 }), 'in the metrics too');
-ok(wait_for(15, sub { state_of('b', $alone) eq 'streaming' }),
+ok(wait_for(15, sub { $fleet->state_of('b', $alone) eq 'streaming' }),
     'and others learn what was missed');
 
 # ---- Redis is restarted, and has forgotten everything
 
-stop_process($redis, 'KILL');
-$redis = start_redis();
-ok(wait_for(20, sub { redis('SCARD', 'voiceai:calls:calls:'
-    . (redis('SMEMBERS', 'voiceai:machines:calls') =~ /(\w{16})/ ? $1 : ''))
+stop_process($fleet->{redis}, 'KILL');
+$fleet->start_redis;
+ok(wait_for(20, sub { $fleet->ask_redis('SCARD', 'voiceai:calls:calls:'
+    . ($fleet->ask_redis('SMEMBERS', 'voiceai:machines:calls') =~ /(\w{16})/ ? $1 : ''))
     =~ /^[1-9]/ }), 'records come back to an empty Redis');
-ok(wait_for(15, sub { state_of('b', $alone) eq 'streaming'
-    && state_of('a', $call) eq 'streaming' }), 'of both machines');
-is(api('b', "POST /interrupt-call/$alone")->{status}, 200,
+ok(wait_for(15, sub { $fleet->state_of('b', $alone) eq 'streaming'
+    && $fleet->state_of('a', $call) eq 'streaming' }), 'of both machines');
+is($fleet->api('b', "POST /interrupt-call/$alone")->{status}, 200,
     'commands find their way again');
 
 # ---- a machine dies with its call
 
-my @dead = ($machine{a}{pid}, $machine{a}->workers);
+my @dead = ($machine->{a}{pid}, $machine->{a}->workers);
 sleep 8.5;    # after Redis was away nobody is dead for some seconds
 kill 'KILL', @dead;
 ok(wait_for(40, sub { grep { $_->{path} =~ /$alone/ } @{$twilio->requests} }),
     'Twilio is asked to connect its call again');
-my $resumed = hook('b', '/voice/continue', $alone);
+my $resumed = $fleet->hook('b', '/voice/continue', $alone);
 like($resumed->{body}, qr/<Stream /, 'which comes to the other machine');
-my $back = stream_of('b', $alone, $resumed);
+my $back = $fleet->stream_of('b', $alone, $resumed);
 ok(until_event($back, 'media'), 'and goes on there');
-like(api('b', "GET /session/$alone")->{json}{conversation}[0]{text} // '',
+like($fleet->api('b', "GET /session/$alone")->{json}{conversation}[0]{text} // '',
     qr/machine a/, 'with its history');
 is(scalar(grep { $_->{path} =~ /$alone/ } @{$twilio->requests}), 1,
     'Twilio was asked once');
 is_deeply([map { @{$_->{errors}} } @{$twilio->requests}], [],
     'by requests as it wants them');
-unlike($machine{b}->log . VoiceAI::slurp("$dir/redis.log"), qr/\Q$password\E/,
+unlike($machine->{b}->log . VoiceAI::slurp("$fleet->{dir}/redis.log"), qr/\Q$fleet->{password}\E/,
     'the password is in no log');
 
 # ---- over TLS, to the first address that takes what is written
@@ -317,6 +177,6 @@ $trusting->stop(qr/Redis at/);
 $doubting->stop(qr/Redis at|SSL_do_handshake/);
 
 close $_->socket for $back, $stream;
-$machine{b}->stop(qr/Redis at|is dead|was lost|voice failed/);
+$machine->{b}->stop(qr/Redis at|is dead|was lost|voice failed/);
 
 done_testing();
