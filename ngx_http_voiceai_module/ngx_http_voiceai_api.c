@@ -13,12 +13,46 @@
 static ngx_str_t  ngx_http_voiceai_api_type = ngx_string("application/json");
 
 
+static ngx_uint_t
+ngx_http_voiceai_api_bearer(ngx_http_request_t *r)
+{
+    va_str_t                      key;
+    ngx_str_t                    *value;
+    ngx_http_voiceai_loc_conf_t  *vlcf;
+
+    vlcf = ngx_http_get_module_loc_conf(r, ngx_http_voiceai_module);
+    value = ngx_http_voiceai_header(r, "Authorization");
+
+    if (value == NULL || value->len <= 7
+        || ngx_strncasecmp(value->data, (u_char *) "Bearer ", 7) != 0)
+    {
+        return 0;
+    }
+
+    key.data = (char *) value->data + 7;
+    key.len = value->len - 7;
+
+    return va_secret_eq(key, ngx_http_voiceai_view(&vlcf->api_key));
+}
+
+
+ngx_uint_t
+ngx_http_voiceai_api_known(ngx_http_request_t *r)
+{
+    ngx_http_voiceai_loc_conf_t  *vlcf;
+
+    vlcf = ngx_http_get_module_loc_conf(r, ngx_http_voiceai_module);
+
+    return vlcf->api_key.len
+           && (vlcf->api_open || ngx_http_voiceai_api_bearer(r)
+               || ngx_http_voiceai_cookie(r) == NGX_OK);
+}
+
+
 ngx_int_t
 ngx_http_voiceai_api_allowed(ngx_http_request_t *r)
 {
-    va_str_t                      key;
     ngx_int_t                     rc;
-    ngx_str_t                    *value;
     ngx_http_voiceai_loc_conf_t  *vlcf;
 
     vlcf = ngx_http_get_module_loc_conf(r, ngx_http_voiceai_module);
@@ -32,17 +66,8 @@ ngx_http_voiceai_api_allowed(ngx_http_request_t *r)
         return ngx_http_voiceai_same_site(r);
     }
 
-    value = ngx_http_voiceai_header(r, "Authorization");
-
-    if (value && value->len > 7
-        && ngx_strncasecmp(value->data, (u_char *) "Bearer ", 7) == 0)
-    {
-        key.data = (char *) value->data + 7;
-        key.len = value->len - 7;
-
-        if (va_secret_eq(key, ngx_http_voiceai_view(&vlcf->api_key))) {
-            return NGX_OK;
-        }
+    if (ngx_http_voiceai_api_bearer(r)) {
+        return NGX_OK;
     }
 
     rc = ngx_http_voiceai_cookie(r);

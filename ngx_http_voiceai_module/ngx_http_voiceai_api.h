@@ -42,6 +42,9 @@ VA_BEGIN_DECLS
  */
 ngx_int_t ngx_http_voiceai_api_allowed(ngx_http_request_t *r);
 
+/* Whether it does, for a page that is for everybody but tells some more. */
+ngx_uint_t ngx_http_voiceai_api_known(ngx_http_request_t *r);
+
 /* Appends what is told of a call, as the members of a JSON object. */
 void ngx_http_voiceai_api_call(va_buf_t *b, ngx_http_voiceai_record_t *rec);
 

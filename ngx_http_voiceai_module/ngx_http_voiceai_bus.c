@@ -679,6 +679,8 @@ ngx_http_voiceai_bus_tick(ngx_event_t *ev)
                 ngx_http_voiceai_bus_zones[i].listened = 1;
             }
         }
+
+        ngx_http_voiceai_drain_look(ngx_http_voiceai_bus_zones[i].zone);
     }
 
     if (ngx_exiting) {

@@ -267,7 +267,9 @@ ngx_http_voiceai_call_destroy(ngx_http_voiceai_call_t *call,
     ngx_http_voiceai_count(NGX_HTTP_VOICEAI_COUNT_NOISE, ctx->stat.noises);
     ngx_http_voiceai_count(NGX_HTTP_VOICEAI_COUNT_GAPS, ctx->stat.gaps_ms);
 
-    if (state == NGX_HTTP_VOICEAI_LOST && !call->spoken && !call->transfer) {
+    if (state == NGX_HTTP_VOICEAI_LOST && !call->spoken && !call->transfer
+        && !rec->moved)
+    {
         ngx_http_voiceai_count(NGX_HTTP_VOICEAI_COUNT_LOST, 1);
     }
 

@@ -131,6 +131,7 @@ ngx_command_t  ngx_http_voiceai_commands[] = {
     ngx_http_voiceai_place("continue", ngx_http_voiceai_continue_handler),
     ngx_http_voiceai_place("media", ngx_http_voiceai_media_handler),
     ngx_http_voiceai_place("health", ngx_http_voiceai_health_handler),
+    ngx_http_voiceai_place("drain_machine", ngx_http_voiceai_drain_handler),
     ngx_http_voiceai_place("outbound", ngx_http_voiceai_outbound_handler),
     ngx_http_voiceai_place("process_speech", ngx_http_voiceai_speech_handler),
     ngx_http_voiceai_place("call_status", ngx_http_voiceai_status_handler),

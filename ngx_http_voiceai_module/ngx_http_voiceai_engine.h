@@ -157,6 +157,10 @@ void ngx_http_voiceai_health_failed(ngx_http_voiceai_engine_t *engine,
 void ngx_http_voiceai_health_release(ngx_http_voiceai_engine_t *engine,
     ngx_uint_t probe);
 
+/* Tells of the provider at a place. */
+void ngx_http_voiceai_place_stat(ngx_http_voiceai_place_t *place,
+    ngx_http_voiceai_provider_stat_t *stat);
+
 /* Tells of the n-th provider; NGX_OK, or NGX_DONE after the last. */
 ngx_int_t ngx_http_voiceai_provider_stat(ngx_array_t *places, ngx_uint_t n,
     ngx_http_voiceai_provider_stat_t *stat);

@@ -23,6 +23,8 @@
 #define NGX_HTTP_VOICEAI_FLEET_TICK     1000
 /* seconds without a sign of life after which a machine is dead */
 #define NGX_HTTP_VOICEAI_FLEET_ALIVE    "6"
+/* seconds for which another machine's sign of life is believed */
+#define NGX_HTTP_VOICEAI_FLEET_SEEN     6
 /* seconds in which nobody is dead; Redis is tried again every 5 */
 #define NGX_HTTP_VOICEAI_FLEET_GRACE    8
 /* seconds that a call's record stays after it was written last */
@@ -37,6 +39,7 @@ typedef struct {
     ngx_shm_zone_t               *zone;
     u_char                        machine[NGX_HTTP_VOICEAI_MACHINE_LEN];
     uint32_t                      at;       /* catching up: the next record */
+    time_t                        other;    /* one that takes calls was seen */
     unsigned                      behind:1;
 } ngx_http_voiceai_fleet_zone_t;
 
@@ -291,6 +294,39 @@ ngx_http_voiceai_fleet_message(void *data, va_str_t channel, va_str_t message)
 }
 
 
+void
+ngx_http_voiceai_fleet_other(ngx_shm_zone_t *zone)
+{
+    ngx_http_voiceai_fleet_zone_t  *fz;
+
+    fz = ngx_http_voiceai_fleet_zone(zone);
+
+    if (fz) {
+        fz->other = ngx_time();
+    }
+}
+
+
+ngx_uint_t
+ngx_http_voiceai_fleet_elsewhere(ngx_shm_zone_t *zone)
+{
+    ngx_http_voiceai_fleet_zone_t  *fz;
+
+    fz = ngx_http_voiceai_fleet_zone(zone);
+
+    return fz && fz->other && ngx_http_voiceai_fleet_up()
+           && ngx_time() - fz->other <= NGX_HTTP_VOICEAI_FLEET_SEEN;
+}
+
+
+ngx_uint_t
+ngx_http_voiceai_fleet_settled(void)
+{
+    return ngx_time() - ngx_http_voiceai_fleet_since
+           > NGX_HTTP_VOICEAI_FLEET_GRACE;
+}
+
+
 /* A sign of life, what is to be caught up with, and who has died. */
 
 static void
@@ -313,12 +349,7 @@ ngx_http_voiceai_fleet_tick(ngx_event_t *ev)
             ngx_http_voiceai_fleet_catch_up(fz);
         }
 
-        /* after Redis was away everybody needs time to come back */
-
-        if (ngx_time() - ngx_http_voiceai_fleet_since
-            > NGX_HTTP_VOICEAI_FLEET_GRACE
-            && ngx_http_voiceai_fleet_ticks % 2)
-        {
+        if (ngx_http_voiceai_fleet_ticks % 2) {
             ngx_http_voiceai_fleet_heir(fz->zone);
         }
     }
@@ -342,7 +373,8 @@ ngx_http_voiceai_fleet_alive(ngx_http_voiceai_fleet_zone_t *fz)
     argv[0] = VA_STR("SET");
     argv[1] = ngx_http_voiceai_fleet_key(buf, "alive", fz->zone, fz->machine,
                                          sizeof(fz->machine));
-    argv[2] = VA_STR("1");
+    argv[2] = ngx_http_voiceai_zone_takes(fz->zone) ? VA_STR("1")
+                                                    : VA_STR("0");
     argv[3] = VA_STR("EX");
     argv[4] = VA_STR(NGX_HTTP_VOICEAI_FLEET_ALIVE);
 
@@ -415,6 +447,13 @@ ngx_http_voiceai_fleet_put(ngx_shm_zone_t *zone,
 
     if (n == 0) {
         return;
+    }
+
+    if (what & NGX_HTTP_VOICEAI_FLEET_OWNER) {
+        argv[n + 2] = VA_STR("machine");
+        argv[n + 3].data = (char *) fz->machine;
+        argv[n + 3].len = sizeof(fz->machine);
+        n += 2;
     }
 
     if (ngx_http_voiceai_fleet_ask(argv, n + 2, NULL, NULL) != NGX_OK) {

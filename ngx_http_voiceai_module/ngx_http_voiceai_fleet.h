@@ -45,6 +45,13 @@ void ngx_http_voiceai_fleet_exit(void);
 /* Whether the other machines can be asked. */
 ngx_uint_t ngx_http_voiceai_fleet_up(void);
 
+/* Another machine takes new calls: seen now, and whether one was seen. */
+void ngx_http_voiceai_fleet_other(ngx_shm_zone_t *zone);
+ngx_uint_t ngx_http_voiceai_fleet_elsewhere(ngx_shm_zone_t *zone);
+
+/* Whether everybody has had time to come back since Redis was away. */
+ngx_uint_t ngx_http_voiceai_fleet_settled(void);
+
 /*
  * Writes what was changed of a record of this zone.  Without Redis nothing
  * happens; when it is back all records of this machine are written.

@@ -88,7 +88,7 @@ ngx_http_voiceai_heir_machines(void *data, const va_reply_t *reply)
         heir->zone = zone;
         ngx_memcpy(heir->machine, name.data, name.len);
 
-        argv[0] = VA_STR("EXISTS");
+        argv[0] = VA_STR("GET");
         argv[1] = ngx_http_voiceai_heir_key(buf, "alive", heir);
 
         if (ngx_http_voiceai_fleet_ask(argv, 2, ngx_http_voiceai_heir_alive,
@@ -110,8 +110,14 @@ ngx_http_voiceai_heir_alive(void *data, const va_reply_t *reply)
     u_char    buf[NGX_HTTP_VOICEAI_FLEET_KEY];
     va_str_t  argv[6];
 
-    if (reply == NULL || va_reply_type(reply) != VA_REPLY_INTEGER
-        || va_reply_integer(reply) != 0)
+    if (reply && va_reply_type(reply) == VA_REPLY_STRING
+        && va_str_eq(va_reply_str(reply), VA_STR("1")))
+    {
+        ngx_http_voiceai_fleet_other(heir->zone);
+    }
+
+    if (reply == NULL || va_reply_type(reply) != VA_REPLY_NIL
+        || !ngx_http_voiceai_fleet_settled())
     {
         ngx_free(heir);
         return;
@@ -207,6 +213,32 @@ ngx_http_voiceai_heir_calls(void *data, const va_reply_t *reply)
 }
 
 
+/* A call that was given to another machine is not the dead one's any more. */
+
+static ngx_uint_t
+ngx_http_voiceai_heir_owned(ngx_http_voiceai_heir_t *heir,
+    const va_reply_t *reply)
+{
+    size_t    i;
+    va_str_t  machine;
+
+    for (i = 0; i + 1 < va_reply_count(reply); i += 2) {
+
+        if (va_str_eq(va_reply_str(va_reply_at(reply, i)),
+                      VA_STR("machine")))
+        {
+            machine.data = (char *) heir->machine;
+            machine.len = sizeof(heir->machine);
+
+            return va_str_eq(va_reply_str(va_reply_at(reply, i + 1)),
+                             machine);
+        }
+    }
+
+    return 1;
+}
+
+
 static void
 ngx_http_voiceai_heir_call(void *data, const va_reply_t *reply)
 {
@@ -217,7 +249,8 @@ ngx_http_voiceai_heir_call(void *data, const va_reply_t *reply)
     if (reply == NULL) {
         heir->failed = 1;
 
-    } else if (ngx_http_voiceai_fleet_decode(&rec, reply) == NGX_OK
+    } else if (ngx_http_voiceai_heir_owned(heir, reply)
+               && ngx_http_voiceai_fleet_decode(&rec, reply) == NGX_OK
                && rec.state != NGX_HTTP_VOICEAI_ENDED
                && ngx_http_voiceai_zone_import(heir->zone, &rec, 1) == NGX_OK)
     {

@@ -465,22 +465,33 @@ ngx_int_t
 ngx_http_voiceai_provider_stat(ngx_array_t *places, ngx_uint_t n,
     ngx_http_voiceai_provider_stat_t *stat)
 {
-    ngx_http_voiceai_place_t   **list;
-    ngx_http_voiceai_health_t   *h;
+    ngx_http_voiceai_place_t  **list;
 
     if (n >= places->nelts) {
         return NGX_DONE;
     }
 
     list = places->elts;
-    h = list[n]->health;
+    ngx_http_voiceai_place_stat(list[n], stat);
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_voiceai_place_stat(ngx_http_voiceai_place_t *place,
+    ngx_http_voiceai_provider_stat_t *stat)
+{
+    ngx_http_voiceai_health_t  *h;
+
+    h = place->health;
 
     ngx_memzero(stat, sizeof(ngx_http_voiceai_provider_stat_t));
 
-    stat->name = list[n]->name;
-    stat->stage = list[n]->stage;
+    stat->name = place->name;
+    stat->stage = place->stage;
 
-    ngx_shmtx_lock(&list[n]->pool->mutex);
+    ngx_shmtx_lock(&place->pool->mutex);
 
     stat->health = h->state;
     stat->requests = h->requests;
@@ -495,7 +506,5 @@ ngx_http_voiceai_provider_stat(ngx_array_t *places, ngx_uint_t n,
         stat->alone = h->until - ngx_current_msec;
     }
 
-    ngx_shmtx_unlock(&list[n]->pool->mutex);
-
-    return NGX_OK;
+    ngx_shmtx_unlock(&place->pool->mutex);
 }

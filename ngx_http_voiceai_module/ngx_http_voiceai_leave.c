@@ -2,11 +2,14 @@
 /*
  * How calls leave a worker that is to go: told to quit, it gives them to
  * another one when their time is over; told to terminate, it says goodbye to
- * them as long as the master lets it.
+ * them as long as the master lets it.  And how they leave a machine that is
+ * drained, for another machine.
  */
 
 
+#include "ngx_http_voiceai_api.h"
 #include "ngx_http_voiceai_call.h"
+#include "ngx_http_voiceai_fleet.h"
 
 #include "../src/dialog/va_sentence.h"
 
@@ -15,7 +18,7 @@
 
 /* ms between looks at the calls of a worker that was told to quit */
 #define NGX_HTTP_VOICEAI_DRAIN_LOOK    200
-/* ms beyond voiceai_drain in which a moment of silence is waited for */
+/* ms in which a moment of silence is waited for when the time is over */
 #define NGX_HTTP_VOICEAI_DRAIN_GRACE   10000
 
 /*
@@ -26,10 +29,13 @@
 #define NGX_HTTP_VOICEAI_LEAVE_CLOSE   200
 
 #define NGX_HTTP_VOICEAI_LEAVE_MARK    "goodbye"
+#define NGX_HTTP_VOICEAI_LEAVE_MOVED   "the call goes to another worker"
 
 
 static void ngx_http_voiceai_drain(ngx_event_t *ev);
 static void ngx_http_voiceai_drain_call(ngx_http_voiceai_call_t *call,
+    ngx_msec_t gone);
+static void ngx_http_voiceai_hand_over(ngx_http_voiceai_call_t *call,
     ngx_msec_t gone);
 static void ngx_http_voiceai_leave_call(ngx_http_voiceai_call_t *call);
 static void ngx_http_voiceai_leave_wait(ngx_cycle_t *cycle,
@@ -38,6 +44,7 @@ static void ngx_http_voiceai_leave_wait(ngx_cycle_t *cycle,
 
 
 static ngx_msec_t        ngx_http_voiceai_drain_since;
+static ngx_uint_t        ngx_http_voiceai_drain_quit;
 static ngx_event_t       ngx_http_voiceai_drain_timer;
 static ngx_connection_t  ngx_http_voiceai_drain_dummy;
 
@@ -50,16 +57,32 @@ static ngx_connection_t  ngx_http_voiceai_drain_dummy;
 
 
 /*
- * Whether calls can go on elsewhere: with a worker that takes new streams, and
- * not of this master if that is to end.
+ * Whether another machine takes the call.  The page of a call in a browser is
+ * this machine's.
  */
 
 static ngx_uint_t
-ngx_http_voiceai_leave_elsewhere(ngx_shm_zone_t *zone, ngx_uint_t other)
+ngx_http_voiceai_leave_machine(ngx_http_voiceai_call_t *call)
+{
+    return !ngx_http_voiceai_browser(&call->ctx->record)
+           && ngx_http_voiceai_fleet_elsewhere(call->conf->zone);
+}
+
+
+/*
+ * Whether the call can go on elsewhere: with a worker that takes new streams,
+ * not of this master if that is to end, or on another machine.
+ */
+
+static ngx_uint_t
+ngx_http_voiceai_leave_elsewhere(ngx_http_voiceai_call_t *call,
+    ngx_uint_t other)
 {
     ngx_uint_t                 i, n;
+    ngx_shm_zone_t            *zone;
     ngx_http_voiceai_worker_t  workers[NGX_HTTP_VOICEAI_WORKERS];
 
+    zone = call->conf->zone;
     n = ngx_http_voiceai_zone_workers(zone, workers);
 
     for (i = 0; i < n; i++) {
@@ -71,27 +94,31 @@ ngx_http_voiceai_leave_elsewhere(ngx_shm_zone_t *zone, ngx_uint_t other)
         }
     }
 
-    return 0;
+    return ngx_http_voiceai_leave_machine(call);
 }
 
 
 static void
-ngx_http_voiceai_leave_move(ngx_http_voiceai_call_t *call)
+ngx_http_voiceai_leave_move(ngx_http_voiceai_call_t *call,
+    const char *reason)
 {
     call->ctx->record.moved = 1;
     ngx_http_voiceai_media_close(call->request, NGX_HTTP_VOICEAI_LOST,
-                                 "the call goes to another worker");
+                                 reason);
 }
 
 
 void
 ngx_http_voiceai_drain_begin(void)
 {
+    if (ngx_exiting && !ngx_http_voiceai_drain_quit) {
+        ngx_http_voiceai_drain_quit = 1;
+        ngx_http_voiceai_drain_since = ngx_current_msec;
+    }
+
     if (ngx_http_voiceai_drain_timer.timer_set) {
         return;
     }
-
-    ngx_http_voiceai_drain_since = ngx_current_msec;
 
     ngx_http_voiceai_drain_dummy.fd = (ngx_socket_t) -1;
     ngx_http_voiceai_drain_timer.handler = ngx_http_voiceai_drain;
@@ -103,24 +130,77 @@ ngx_http_voiceai_drain_begin(void)
 }
 
 
+void
+ngx_http_voiceai_drain_look(ngx_shm_zone_t *zone)
+{
+    ngx_http_voiceai_drain_t  drain;
+
+    ngx_http_voiceai_zone_drain(zone, &drain);
+
+    if (drain.hand_over) {
+        ngx_http_voiceai_drain_begin();
+    }
+}
+
+
 static void
 ngx_http_voiceai_drain(ngx_event_t *ev)
 {
     ngx_msec_t                gone;
+    ngx_uint_t                more;
     ngx_queue_t              *q, *next;
     ngx_http_voiceai_call_t  *call;
+    ngx_http_voiceai_drain_t  drain;
 
     gone = ngx_current_msec - ngx_http_voiceai_drain_since;
+    more = ngx_http_voiceai_drain_quit;
 
     ngx_http_voiceai_leave_each(q, next) {
         call = ngx_queue_data(q, ngx_http_voiceai_call_t, queue);
 
-        if (call->conf->drain && gone >= call->conf->drain) {
+        if (ngx_http_voiceai_drain_quit
+            && call->conf->drain && gone >= call->conf->drain)
+        {
             ngx_http_voiceai_drain_call(call, gone - call->conf->drain);
+            continue;
+        }
+
+        ngx_http_voiceai_zone_drain(call->conf->zone, &drain);
+
+        /* who comes back all the same has nowhere else to go, and stays */
+
+        if (drain.hand_over
+            && (ngx_msec_int_t) (call->ctx->start - drain.since) < 0)
+        {
+            more = 1;
+            ngx_http_voiceai_hand_over(call, ngx_current_msec - drain.since);
         }
     }
 
-    ngx_add_timer(ev, NGX_HTTP_VOICEAI_DRAIN_LOOK);
+    /* begun again at the bus's next look if there is another reason */
+
+    if (more) {
+        ngx_add_timer(ev, NGX_HTTP_VOICEAI_DRAIN_LOOK);
+    }
+}
+
+
+/* The machine is drained since so many ms: nothing ends, but what can goes. */
+
+static void
+ngx_http_voiceai_hand_over(ngx_http_voiceai_call_t *call, ngx_msec_t gone)
+{
+    if (call->parting || call->hangup || call->leave
+        || (!va_call_at_rest(call->core)
+            && gone < NGX_HTTP_VOICEAI_DRAIN_GRACE)
+        || !ngx_http_voiceai_leave_machine(call))
+    {
+        return;
+    }
+
+    ngx_http_set_log_request(call->request->connection->log, call->request);
+
+    ngx_http_voiceai_leave_move(call, "the call goes to another machine");
 }
 
 
@@ -137,8 +217,8 @@ ngx_http_voiceai_drain_call(ngx_http_voiceai_call_t *call, ngx_msec_t gone)
         return;
     }
 
-    if (ngx_http_voiceai_leave_elsewhere(call->conf->zone, 0)) {
-        ngx_http_voiceai_leave_move(call);
+    if (ngx_http_voiceai_leave_elsewhere(call, 0)) {
+        ngx_http_voiceai_leave_move(call, NGX_HTTP_VOICEAI_LEAVE_MOVED);
         return;
     }
 
@@ -289,8 +369,8 @@ ngx_http_voiceai_leave_call(ngx_http_voiceai_call_t *call)
     va_buf_t    msg, audio;
     ngx_uint_t  i;
 
-    if (ngx_http_voiceai_leave_elsewhere(call->conf->zone, 1)) {
-        ngx_http_voiceai_leave_move(call);
+    if (ngx_http_voiceai_leave_elsewhere(call, 1)) {
+        ngx_http_voiceai_leave_move(call, NGX_HTTP_VOICEAI_LEAVE_MOVED);
         return;
     }
 

@@ -29,7 +29,9 @@ static void ngx_http_voiceai_exit_process(ngx_cycle_t *cycle);
 /* what "voiceai on" serves */
 
 static ngx_http_voiceai_path_t  ngx_http_voiceai_paths[] = {
-    { ngx_string("/"), ngx_http_voiceai_health_handler, 0 },
+    { ngx_string("/"), ngx_http_voiceai_root_handler, 0 },
+    { ngx_string("/health"), ngx_http_voiceai_health_handler, 0 },
+    { ngx_string("/drain"), ngx_http_voiceai_drain_handler, 0 },
     { ngx_string("/voice/incoming"), ngx_http_voiceai_incoming_handler, 0 },
     { ngx_string("/voice/outbound"), ngx_http_voiceai_outbound_handler, 0 },
     { ngx_string("/voice/continue"), ngx_http_voiceai_continue_handler, 0 },

@@ -330,7 +330,7 @@ ngx_int_t ngx_http_voiceai_send(ngx_http_request_t *r, ngx_uint_t status,
 /* ngx_http_voiceai_webhook.c */
 ngx_int_t ngx_http_voiceai_incoming_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_voiceai_continue_handler(ngx_http_request_t *r);
-ngx_int_t ngx_http_voiceai_health_handler(ngx_http_request_t *r);
+ngx_int_t ngx_http_voiceai_root_handler(ngx_http_request_t *r);
 
 /* What the form says of the call, into the context's record. */
 ngx_int_t ngx_http_voiceai_form_record(ngx_http_request_t *r,
@@ -366,6 +366,12 @@ void ngx_http_voiceai_event(ngx_shm_zone_t *zone,
 void ngx_http_voiceai_event_text(ngx_shm_zone_t *zone,
     ngx_http_voiceai_record_t *rec, const char *name, va_str_t text,
     const char *more);
+
+/* ngx_http_voiceai_health_page.c: whether calls can be taken */
+ngx_int_t ngx_http_voiceai_health_handler(ngx_http_request_t *r);
+
+/* ngx_http_voiceai_drain.c */
+ngx_int_t ngx_http_voiceai_drain_handler(ngx_http_request_t *r);
 
 /* ngx_http_voiceai_outbound.c */
 ngx_int_t ngx_http_voiceai_make_call_handler(ngx_http_request_t *r);
@@ -418,6 +424,9 @@ void ngx_http_voiceai_balance_exit(void);
 
 /* This worker was told to quit: its calls have voiceai_drain left. */
 void ngx_http_voiceai_drain_begin(void);
+
+/* Begins to hand over the calls of a zone, if that is wanted. */
+void ngx_http_voiceai_drain_look(ngx_shm_zone_t *zone);
 
 /* The worker ends now, at its exit: says goodbye to the calls it has. */
 void ngx_http_voiceai_leave_all(ngx_cycle_t *cycle);

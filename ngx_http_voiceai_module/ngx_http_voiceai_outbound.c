@@ -67,6 +67,11 @@ ngx_http_voiceai_make_call_handler(ngx_http_request_t *r)
                                      "no Twilio account is configured");
     }
 
+    if (rc == NGX_OK && !ngx_http_voiceai_zone_takes(vlcf->zone)) {
+        rc = ngx_http_voiceai_refuse(r, NGX_HTTP_SERVICE_UNAVAILABLE,
+                                     "this machine takes no new calls");
+    }
+
     if (rc == NGX_OK) {
         rc = ngx_http_voiceai_read_body(r, ngx_http_voiceai_make_call);
     }

@@ -721,6 +721,13 @@ ngx_http_voiceai_zone_stat(ngx_shm_zone_t *zone,
     stat->refused = sh->refused;
     stat->live = sh->live;
     stat->streaming = sh->streaming;
+    stat->draining = sh->drain.on;
+
+    /* those of calls that have ended are taken when they are wanted */
+
+    stat->room = va_slots_room(ngx_http_voiceai_zone_table(sh))
+                 || va_slots_first(ngx_http_voiceai_zone_table(sh),
+                                   NGX_HTTP_VOICEAI_LIST_ENDED);
 
     ngx_http_voiceai_zone_unlock(sh);
 }

@@ -179,6 +179,7 @@ ngx_http_voiceai_rest_result(void *data, ngx_http_voiceai_job_t *job,
 
     case NGX_HTTP_VOICEAI_RESULT_DONE:
         rest->job = NULL;
+        ngx_http_voiceai_zone_asked(rest->conf->zone, res->status);
 
         if (res->status == 429 && rest->tries < NGX_HTTP_VOICEAI_REST_TRIES) {
             wait = res->retry_after;
@@ -195,6 +196,10 @@ ngx_http_voiceai_rest_result(void *data, ngx_http_voiceai_job_t *job,
 
     case NGX_HTTP_VOICEAI_RESULT_FAILED:
         rest->job = NULL;
+
+        if (res->fault != NGX_HTTP_VOICEAI_FAULT_LOCAL) {
+            ngx_http_voiceai_zone_asked(rest->conf->zone, 0);
+        }
 
         ngx_memzero(&answer, sizeof(va_rest_answer_t));
         text.data = (char *) res->data;
@@ -240,6 +245,8 @@ ngx_http_voiceai_rest_late(ngx_event_t *ev)
 
     rest = (ngx_http_voiceai_rest_t *)
            ((u_char *) ev - offsetof(ngx_http_voiceai_rest_t, alive));
+
+    ngx_http_voiceai_zone_asked(rest->conf->zone, 0);
 
     ngx_memzero(&answer, sizeof(va_rest_answer_t));
     ngx_memcpy(answer.message, "no answer", sizeof("no answer"));

@@ -208,12 +208,6 @@ ngx_http_voiceai_web_api(ngx_http_request_t *r, ngx_str_t *path)
 
     handler = ngx_http_voiceai_route(path);
 
-    if (handler == NULL && path->len == 7
-        && ngx_strncmp(path->data, "/health", 7) == 0)
-    {
-        handler = ngx_http_voiceai_health_handler;
-    }
-
     if (handler) {
         r->uri = *path;
         return handler(r);

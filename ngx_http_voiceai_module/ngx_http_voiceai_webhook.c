@@ -1,6 +1,6 @@
 
 /*
- * Twilio's webhooks, answered with TwiML, and the health page.
+ * Twilio's webhooks, answered with TwiML, and a page that says hello.
  */
 
 
@@ -553,8 +553,10 @@ ngx_http_voiceai_twiml(ngx_http_request_t *r, va_buf_t *twiml)
 }
 
 
+/* What old clients ask for; see ngx_http_voiceai_health_page.c. */
+
 ngx_int_t
-ngx_http_voiceai_health_handler(ngx_http_request_t *r)
+ngx_http_voiceai_root_handler(ngx_http_request_t *r)
 {
     va_buf_t                       body;
     ngx_int_t                      rc;

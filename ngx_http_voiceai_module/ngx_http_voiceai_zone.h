@@ -121,7 +121,25 @@ typedef struct {
     ngx_uint_t                live;       /* calls that are not over */
     ngx_uint_t                streaming;
     ngx_uint_t                refused;    /* calls, because it was full */
+    ngx_uint_t                room;       /* for another call */
+    ngx_uint_t                draining;
 } ngx_http_voiceai_zone_stat_t;
+
+
+/* What becomes of a machine's calls; the machine is the zone. */
+typedef struct {
+    ngx_uint_t                on;         /* no new calls are wanted */
+    ngx_uint_t                hand_over;  /* streams go to other machines */
+    ngx_msec_t                since;      /* those that began before */
+} ngx_http_voiceai_drain_t;
+
+
+/* How the last request to Twilio went. */
+typedef struct {
+    ngx_uint_t                known;
+    ngx_uint_t                status;     /* HTTP; 0: there was no answer */
+    ngx_msec_t                at;
+} ngx_http_voiceai_asked_t;
 
 
 /* Which fields ngx_http_voiceai_zone_store() takes. */
@@ -284,6 +302,17 @@ ngx_uint_t ngx_http_voiceai_zone_reap(ngx_shm_zone_t *zone);
 
 void ngx_http_voiceai_zone_stat(ngx_shm_zone_t *zone,
     ngx_http_voiceai_zone_stat_t *stat);
+
+/* ngx_http_voiceai_drain.c */
+
+void ngx_http_voiceai_zone_drain(ngx_shm_zone_t *zone,
+    ngx_http_voiceai_drain_t *drain);
+
+/* Whether new calls are wanted, and there is a worker for them. */
+ngx_uint_t ngx_http_voiceai_zone_takes(ngx_shm_zone_t *zone);
+
+/* ngx_http_voiceai_health_page.c: Twilio has answered; 0: it has not. */
+void ngx_http_voiceai_zone_asked(ngx_shm_zone_t *zone, ngx_uint_t status);
 
 VA_END_DECLS
 

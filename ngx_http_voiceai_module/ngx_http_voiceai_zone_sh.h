@@ -36,6 +36,9 @@ typedef struct {
     ngx_uint_t                  streaming;
     ngx_uint_t                  refused;
 
+    ngx_http_voiceai_drain_t    drain;
+    ngx_http_voiceai_asked_t    asked;
+
     u_char                      secret[NGX_HTTP_VOICEAI_NAME_LEN];
     ngx_http_voiceai_worker_t   workers[NGX_HTTP_VOICEAI_WORKERS];
     ngx_http_voiceai_web_sh_t   web;
