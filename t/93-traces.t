@@ -5,6 +5,7 @@ use strict;
 use warnings;
 
 use lib 't/lib';
+use HTTP::Tiny;
 use JSON::PP qw(decode_json);
 use Test::More;
 use VoiceAI;
@@ -28,14 +29,17 @@ sub collector
         grep { /^\{.*\}$/ } split /\n/, VoiceAI::slurp($log) }, $pid);
 }
 
-# Returns a server with a traced model and one whose tool is asked.
+# Returns a server with one host for each kind of call.
 sub server
 {
     my ($otlp, $workers) = @_;
     my $hosts = join '', map { "server { listen 127.0.0.1:%%PORT%%; "
         . "server_name $_->[0]; voiceai on; " . $engines->line('llm', $_->[1])
-        . "}\n" } ['plain', 'plain'], ['asks', 'order-e30'], ['bad', '500'],
-        ['bye', 'hang_up-e30'];
+        . ($_->[2] // '') . "}\n" } ['plain', 'plain'], ['asks', 'order-e30'],
+        ['bad', '500'], ['bye', 'hang_up-e30'],
+        ['cut', 'well', 'voiceai_greeting ""; voiceai_barge_in_hold 0;'
+            . $engines->line('tts', 'long')],
+        ['gather', 'gather', 'voiceai_mode gather;'];
     return VoiceAI::Server->new(workers => $workers // 1, http => <<"END");
 $otlp
     @{[$engines->line('stt', 'well') . $engines->line('tts', 'well')]}
@@ -58,18 +62,37 @@ sub start_call
     return $engines->call($server, map { { max => 9000, %$_ } } @plans);
 }
 
+# A request of Twilio's in a conversation by Gather.
+sub gather
+{
+    my ($server, $path, %form) = @_;
+    my $http = HTTP::Tiny->new;
+    my $answer = $http->request('POST',
+        'http://gather:' . $server->port . $path, { peer => '127.0.0.1',
+            headers => { 'Content-Type' => 'application/x-www-form-urlencoded' },
+            content => $http->www_form_urlencode({ CallSid => 'CAgather',
+                AccountSid => 'AC1', From => '+15550001111', %form }) });
+    is($answer->{status}, 200, "$path is answered");
+}
+
 my ($port, $lines) = collector();
 $ENV{OTLP_TOKEN} = 'Bearer hush-hush';
 my $server = server("voiceai_otlp http://127.0.0.1:$port/ service=phones "
-    . "header=Authorization:env:OTLP_TOKEN 'header=X-Scope: calls';");
+    . "header=Authorization:env:OTLP_TOKEN 'header=X-Scope: calls';", 2);
+
+gather($server, '/voice/incoming', Direction => 'inbound');
+gather($server, '/voice/process-speech', SpeechResult => 'Hello', Confidence => 0.9);
+gather($server, '/call-status', CallStatus => 'completed', SequenceNumber => 3);
+gather($server, '/call-status', CallStatus => 'completed', SequenceNumber => 3);
 
 my @results = start_call($server,
     { host => 'plain', call => 'CAplain', turns => ['Hello', 'You said', 500] },
     { host => 'asks', call => 'CAasks', turns => ['Hello', 'You said', 500] },
-    { host => 'bad', call => 'CAbad', turns => ['Hello', 4000] },
+    { host => 'bad', call => 'CAbad', turns => ['Hello', 3000] },
+    { host => 'cut', call => 'CAcut', turns => [300, 2500, 'You said', 100] },
     { host => 'bye', call => 'CAbye', turns => ['Hello', 20000] });
 
-ok(wait_for(20, sub { 4 == grep { $_->{name} eq 'call' } map { @{$_->{spans} // []} } $lines->() }),
+ok(wait_for(20, sub { 6 == grep { $_->{name} eq 'call' } map { @{$_->{spans} // []} } $lines->() }),
     'a collector hears of each call that it is over');
 my @got = $lines->();
 is(join("\n", map { $_->{fault} // () } @got), '', 'in the form of the protocol');
@@ -84,7 +107,7 @@ is(scalar(keys %by), scalar @spans, 'no span comes twice');
 
 my %root = map { $_->{attributes}{'voiceai.call.sid'} => $_ }
     grep { $_->{name} eq 'call' } @spans;
-is(join(' ', sort keys %root), 'CAasks CAbad CAbye CAplain', 'each call has a root');
+is(join(' ', sort keys %root), 'CAasks CAbad CAbye CAcut CAgather CAplain', 'each call has a root');
 is(scalar(grep { $_->{name} eq 'call' && $_->{parent} } @spans), 0, 'which is one');
 
 my @orphans = grep { $_->{name} ne 'call'
@@ -112,7 +135,7 @@ my ($greeting, $turn, @turns) = grep { $_->{name} eq 'turn' } of('CAplain', $str
 is($greeting->{attributes}{'voiceai.turn.number'}, 0, 'the greeting is no answer');
 is($turn->{attributes}{'voiceai.turn.number'}, 1, 'what was said is answered');
 ok(!$turn->{attributes}{'voiceai.turn.interrupted'}, 'and not interrupted');
-cmp_ok($turn->{attributes}{'voiceai.turn.latency_ms'}, '>=', 300,
+cmp_ok($turn->{attributes}{'voiceai.turn.latency_ms'}, '>=', 100,
     'after the silence that ends a turn');
 
 my %stage = map { $_->{name} => $_ } of('CAplain', $turn);
@@ -147,13 +170,26 @@ is($asked->{headers}{traceparent}, "00-$ordered->{trace}-$ordered->{id}-01",
 is($ordered->{attributes}{'gen_ai.tool.name'}, 'order', 'which has a name');
 is(scalar(grep { $_->{name} =~ /^chat/ } of('CAasks')), 2, 'the model is asked twice');
 
+my (undef, $interrupted, $next) = map { $_->[0] } sort { $a->[1] <=> $b->[1] }
+    [undef, 0], map { [$_, $_->{begin}] } grep { $_->{name} eq 'turn' } of('CAcut');
+ok($interrupted->{attributes}{'voiceai.turn.interrupted'}, 'a turn that was cut off says so');
+ok(!$next->{attributes}{'voiceai.turn.interrupted'}, 'the next does not');
+is(scalar(grep { $_->{name} =~ /^transcribe/ } of('CAcut', $_)), 1, 'each has what was heard for it')
+    for $interrupted, $next;
+
+my ($thought, @thoughts) = of('CAgather', $root{CAgather});
+is("$thought->{name} " . @thoughts, 'turn 0', 'a conversation by Gather has turns');
+is(join(' ', map { $_->{name} } of('CAgather', $thought)), 'chat gather', 'and requests');
+is($root{CAgather}{attributes}{'voiceai.call.mode'}, 'gather', 'it says what it is');
+is($root{CAgather}{attributes}{'voiceai.call.status'}, 'completed', 'and how it ended');
+
 my @failed = grep { $_->{status} == 2 } of('CAbad');
 is(join(' ', map { "$_->{name} $_->{attributes}{'error.type'}" } @failed), 'chat 500 500',
     'what failed says so');
 cmp_ok($root{CAbad}{attributes}{'voiceai.call.failures'}, '>=', 1, 'and is counted');
 
 my $all = join '', map { JSON::PP->new->canonical->encode($_) } @spans;
-unlike($all, qr/You said|Hello|number \d of|\+1555/, 'nobody reads what was said');
+unlike($all, qr/You said|Hello|number \d of|1555/, 'nobody reads what was said');
 
 # ---- at the end of a worker
 
@@ -167,20 +203,20 @@ ok((grep { ($_->{attributes}{'voiceai.call.sid'} // '') eq 'CAlast' }
 
 my $none = server("voiceai_otlp http://127.0.0.1:$port sample=0;");
 my $seen = () = $lines->();
-start_call($none, { host => 'plain', call => 'CAnone', turns => ['Hello', 'You said', 0] });
+start_call($none, { host => 'plain', call => 'CAnone', turns => ['Hello', 0] });
 $none->stop;
 is(scalar(my @now = $lines->()), $seen, 'of calls that are not sampled nothing is sent');
-my ($unsampled) = grep { $_->{traceparent} =~ /-00$/ } $engines->requests('plain');
+my ($unsampled) = grep { $_->{traceparent} =~ /-00$/ } $engines->requests('well');
 ok($unsampled, 'and engines are told so');
 
 # ---- off
 
 my $off = server('');
 $seen = () = $lines->();
-start_call($off, { host => 'plain', call => 'CAoff', turns => ['Hello', 'You said', 0] });
+start_call($off, { host => 'plain', call => 'CAoff', turns => ['Hello', 0] });
 $off->stop;
 is(scalar(@now = $lines->()), $seen, 'without the directive nothing is sent');
-is(($engines->requests('plain'))[-1]{traceparent}, '', 'and nobody is told of a trace');
+is(($engines->requests('well'))[-1]{traceparent}, '', 'and nobody is told of a trace');
 
 # ---- a collector that is away, and comes back
 

@@ -27,6 +27,7 @@ or what /set/NAME/FAULT made of it:
   huge         100 MB
   empty        200 and nothing
   odd          a voice: 4801 bytes of PCM; others as well
+  long         a voice: three seconds of silence more; others as well
 
 A model called NAME-ARGUMENTS calls the tool NAME with these arguments, base64url
 of JSON, after "Let me see."; of two parts, NAME-_again calls it for ever.  When
@@ -106,7 +107,8 @@ function answer(stage, name, body) {
         };
     }
     if (stage === 'tts') {
-        return { type: 'audio/basic', pieces: [spell(body.input)] };
+        const tail = Buffer.alloc(name === 'long' ? 24000 : 0, 0xff);
+        return { type: 'audio/basic', pieces: [spell(body.input), tail] };
     }
     const last = body.messages[body.messages.length - 1];
     const call = /^(\w+)-([\w-]+)$/.exec(name);

@@ -218,9 +218,55 @@ static void a_tool_answers(void **state)
     ai_forget(&told);
 }
 
+static void spans_are_posted_as_they_are(void **state)
+{
+    const va_ai_param_t params[] = {
+        {VA_STR("header.Authorization"), VA_STR("Bearer x")},
+        {VA_STR("header.X-Bad"), VA_STR("a\r\nb")}};
+    va_ai_conf_t conf = {.url = VA_STR("https://example.com/v1/traces"),
+                         .params = params,
+                         .param_count = 1};
+    va_ai_input_t in = {.stage = VA_AI_REST, .text = VA_STR("{\"a\":[1]}")};
+    va_ai_request_t req;
+
+    (void)state;
+    assert_int_equal(va_ai_request(&req, VA_STR("otlp"), &conf, &in), VA_OK);
+    assert_string_equal(req.url.data, "https://example.com/v1/traces");
+    assert_string_equal(req.body.data, "{\"a\":[1]}");
+    assert_string_equal(header(&req, "Authorization: "), "Bearer x");
+    assert_string_equal(header(&req, "Content-Type: "), "application/json");
+    assert_null(header(&req, "traceparent: "));
+    va_ai_request_free(&req);
+
+    conf.param_count = 2;
+    assert_int_equal(va_ai_request(&req, VA_STR("otlp"), &conf, &in),
+                     VA_INVALID);
+    va_ai_request_free(&req);
+    conf.param_count = 0;
+    in.text = VA_STR("");
+    assert_int_equal(va_ai_request(&req, VA_STR("otlp"), &conf, &in),
+                     VA_INVALID);
+    va_ai_request_free(&req);
+}
+
+static void the_service_is_told_of_the_trace(void **state)
+{
+    va_ai_conf_t conf = {.url = VA_STR("https://example.com/tool")};
+    va_ai_input_t in = {.stage = VA_AI_REST,
+                        .traceparent = VA_STR("00-1-2-01")};
+    va_ai_request_t req;
+
+    (void)state;
+    assert_int_equal(va_ai_request(&req, VA_STR("tool"), &conf, &in), VA_OK);
+    assert_string_equal(header(&req, "traceparent: "), "00-1-2-01");
+    va_ai_request_free(&req);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(spans_are_posted_as_they_are),
+        cmocka_unit_test(the_service_is_told_of_the_trace),
         cmocka_unit_test(the_signature_is_hmac_sha256),
         cmocka_unit_test(the_service_gets_the_conversation),
         cmocka_unit_test(it_may_answer_in_three_ways),
