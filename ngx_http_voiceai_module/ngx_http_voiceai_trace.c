@@ -18,6 +18,8 @@
 
 /* requests whose turn is not over; of more the stream is the parent */
 #define NGX_HTTP_VOICEAI_TRACE_PENDING  32
+/* ms by which clocks differ when one was set */
+#define NGX_HTTP_VOICEAI_TRACE_STEP     10
 
 
 typedef struct {
@@ -42,6 +44,7 @@ struct ngx_http_voiceai_trace_s {
     u_char                             id[VA_SPAN_ID];
     u_char                             turn[VA_SPAN_ID];   /* the last one */
     char                               context[VA_SPAN_PARENT];
+    uint64_t                           ahead;     /* of the core's time */
     uint64_t                           began;
     uint64_t                           heard;     /* the recogniser was asked */
     uint64_t                           bound;     /* what began before belongs
@@ -59,17 +62,30 @@ static const char  *ngx_http_voiceai_trace_faults[] = {
 };
 
 
-/* The core's time of day; both clocks are read at once. */
+/*
+ * What the time of day is ahead of the core's.  Both are rounded, so it is kept
+ * as long as nobody has set the clock: spans would not nest by a millisecond.
+ */
 
 static uint64_t
-ngx_http_voiceai_trace_wall(uint64_t msec)
+ngx_http_voiceai_trace_ahead(void)
 {
+    int64_t      ahead, off;
     ngx_time_t  *now;
 
-    now = ngx_timeofday();
+    static int64_t  kept;
 
-    return (uint64_t) now->sec * 1000 + now->msec
-           - (uint64_t) ngx_current_msec + msec;
+    now = ngx_timeofday();
+    ahead = (int64_t) now->sec * 1000 + now->msec - (int64_t) ngx_current_msec;
+    off = ahead - kept;
+
+    if (off < -NGX_HTTP_VOICEAI_TRACE_STEP
+        || off > NGX_HTTP_VOICEAI_TRACE_STEP)
+    {
+        kept = ahead;
+    }
+
+    return (uint64_t) kept;
 }
 
 
@@ -151,6 +167,7 @@ ngx_http_voiceai_trace_open(ngx_http_voiceai_record_t *rec)
         return NULL;
     }
 
+    t->ahead = ngx_http_voiceai_trace_ahead();
     t->began = ngx_current_msec;
     va_span_traceparent(t->context, t->trace, t->id, t->sampled);
 
@@ -201,8 +218,8 @@ ngx_http_voiceai_trace_request(ngx_http_voiceai_trace_t *t,
 
     s.name = va_str(name);
     s.kind = VA_SPAN_CLIENT;
-    s.begin_ms = ngx_http_voiceai_trace_wall(q->began);
-    s.end_ms = ngx_http_voiceai_trace_wall(q->ended);
+    s.begin_ms = t->ahead + q->began;
+    s.end_ms = t->ahead + q->ended;
     s.failed = q->failed;
 
     va_span_text(&s, "gen_ai.operation.name", va_str(what[q->stage]));
@@ -338,8 +355,8 @@ ngx_http_voiceai_trace_stage(ngx_http_voiceai_trace_t *t, const u_char *turn,
     }
 
     ngx_http_voiceai_trace_begin(&s, t, id, turn, name);
-    s.begin_ms = ngx_http_voiceai_trace_wall(from);
-    s.end_ms = ngx_http_voiceai_trace_wall(to);
+    s.begin_ms = t->ahead + from;
+    s.end_ms = t->ahead + to;
 
     ngx_http_voiceai_trace_push(&s);
 }
@@ -389,9 +406,8 @@ ngx_http_voiceai_trace_turn(ngx_http_voiceai_trace_t *t,
              && t->heard >= t->bound) ? t->heard : ngx_current_msec;
 
     ngx_http_voiceai_trace_begin(&s, t, id, t->id, "turn");
-    s.begin_ms = ngx_http_voiceai_trace_wall(
-                                ngx_http_voiceai_trace_since(t, times, bound));
-    s.end_ms = ngx_http_voiceai_trace_wall(ngx_current_msec);
+    s.begin_ms = t->ahead + ngx_http_voiceai_trace_since(t, times, bound);
+    s.end_ms = t->ahead + ngx_current_msec;
 
     va_span_number(&s, "voiceai.turn.number", number);
     va_span_flag(&s, "voiceai.turn.interrupted", act->interrupted);
@@ -439,8 +455,8 @@ ngx_http_voiceai_trace_close(ngx_http_voiceai_trace_t *t, const char *name,
         ngx_http_voiceai_trace_settle(t, UINT64_MAX, t->id);
 
         ngx_http_voiceai_trace_begin(&s, t, t->id, t->root, name);
-        s.begin_ms = ngx_http_voiceai_trace_wall(t->began);
-        s.end_ms = ngx_http_voiceai_trace_wall(ngx_current_msec);
+        s.begin_ms = t->ahead + t->began;
+        s.end_ms = t->ahead + ngx_current_msec;
 
         if (rec->gather) {
             va_span_number(&s, "voiceai.turn.number", rec->turns);
@@ -476,7 +492,7 @@ ngx_http_voiceai_trace_over(ngx_http_voiceai_record_t *rec,
         return;
     }
 
-    now = ngx_http_voiceai_trace_wall(ngx_current_msec);
+    now = ngx_http_voiceai_trace_ahead() + ngx_current_msec;
 
     ngx_http_voiceai_trace_begin(&s, &t, t.root, NULL, "call");
     s.kind = VA_SPAN_SERVER;

@@ -114,8 +114,10 @@ my @orphans = grep { $_->{name} ne 'call'
     && !($_->{parent} && $by{$_->{parent}}
         && $by{$_->{parent}}{trace} eq $_->{trace}) } @spans;
 is(join(' ', map { $_->{name} } @orphans), '', 'all others are in one of its trace');
+# The clocks of workers, one of which tells of the call, differ by their rounding.
 my @outside = grep { my $p = $_->{parent} && $by{$_->{parent}};
-    $p && ($_->{begin} < $p->{begin} || $_->{end} > $p->{end}) } @spans;
+    my $off = $p && $p->{name} eq 'call' ? 2 : 0;
+    $p && ($_->{begin} < $p->{begin} - $off || $_->{end} > $p->{end} + $off) } @spans;
 is(join("\n", map { "$_->{name} in $by{$_->{parent}}{name}: $_->{begin}-$_->{end} "
     . "$by{$_->{parent}}{begin}-$by{$_->{parent}}{end}" } @outside), '',
     'and in its time');
