@@ -390,6 +390,15 @@ void ngx_http_voiceai_job_forget(ngx_http_voiceai_job_t *job);
 void ngx_http_voiceai_job_free(ngx_http_voiceai_job_t *job);
 
 
+/* ngx_http_voiceai_transport_queue.c: lists of messages */
+ngx_http_voiceai_msg_t *ngx_http_voiceai_msgs_shift(
+    ngx_http_voiceai_msgs_t *list);
+void ngx_http_voiceai_msgs_unshift(ngx_http_voiceai_msgs_t *list,
+    ngx_http_voiceai_msg_t *msg);
+void ngx_http_voiceai_msgs_push(ngx_http_voiceai_msgs_t *list,
+    ngx_http_voiceai_msg_t *msg);
+void ngx_http_voiceai_msgs_free(ngx_http_voiceai_msgs_t *list);
+
 VA_END_DECLS
 
 

@@ -33,13 +33,6 @@ static void ngx_http_voiceai_transport_arrived(ngx_http_voiceai_msg_t *msg);
 static ngx_int_t ngx_http_voiceai_transport_deliver(
     ngx_http_voiceai_msg_t *msg);
 static void ngx_http_voiceai_transport_free(ngx_http_voiceai_job_t *job);
-static ngx_http_voiceai_msg_t *ngx_http_voiceai_msgs_shift(
-    ngx_http_voiceai_msgs_t *list);
-static void ngx_http_voiceai_msgs_unshift(ngx_http_voiceai_msgs_t *list,
-    ngx_http_voiceai_msg_t *msg);
-static void ngx_http_voiceai_msgs_push(ngx_http_voiceai_msgs_t *list,
-    ngx_http_voiceai_msg_t *msg);
-static void ngx_http_voiceai_msgs_free(ngx_http_voiceai_msgs_t *list);
 static ngx_uint_t ngx_http_voiceai_transport_joined(void);
 
 
@@ -744,63 +737,4 @@ ngx_http_voiceai_transport_free(ngx_http_voiceai_job_t *job)
     ngx_http_voiceai_transport.njobs--;
 
     ngx_http_voiceai_job_free(job);
-}
-
-
-static ngx_http_voiceai_msg_t *
-ngx_http_voiceai_msgs_shift(ngx_http_voiceai_msgs_t *list)
-{
-    ngx_http_voiceai_msg_t  *msg;
-
-    msg = list->first;
-
-    if (msg) {
-        list->first = msg->next;
-
-        if (list->first == NULL) {
-            list->last = &list->first;
-        }
-    }
-
-    return msg;
-}
-
-
-static void
-ngx_http_voiceai_msgs_unshift(ngx_http_voiceai_msgs_t *list,
-    ngx_http_voiceai_msg_t *msg)
-{
-    msg->next = list->first;
-
-    if (list->first == NULL) {
-        list->last = &msg->next;
-    }
-
-    list->first = msg;
-}
-
-
-static void
-ngx_http_voiceai_msgs_push(ngx_http_voiceai_msgs_t *list,
-    ngx_http_voiceai_msg_t *msg)
-{
-    msg->next = NULL;
-    *list->last = msg;
-    list->last = &msg->next;
-}
-
-
-static void
-ngx_http_voiceai_msgs_free(ngx_http_voiceai_msgs_t *list)
-{
-    ngx_http_voiceai_msg_t  *msg;
-
-    while ((msg = ngx_http_voiceai_msgs_shift(list)) != NULL) {
-
-        /* the last one is a part of its job */
-
-        if (msg != &msg->job->end) {
-            ngx_free(msg);
-        }
-    }
 }

@@ -652,3 +652,62 @@ ngx_http_voiceai_drain(int fd)
         n = read(fd, &count, sizeof(uint64_t));
     } while (n == -1 && ngx_errno == NGX_EINTR);
 }
+
+
+ngx_http_voiceai_msg_t *
+ngx_http_voiceai_msgs_shift(ngx_http_voiceai_msgs_t *list)
+{
+    ngx_http_voiceai_msg_t  *msg;
+
+    msg = list->first;
+
+    if (msg) {
+        list->first = msg->next;
+
+        if (list->first == NULL) {
+            list->last = &list->first;
+        }
+    }
+
+    return msg;
+}
+
+
+void
+ngx_http_voiceai_msgs_unshift(ngx_http_voiceai_msgs_t *list,
+    ngx_http_voiceai_msg_t *msg)
+{
+    msg->next = list->first;
+
+    if (list->first == NULL) {
+        list->last = &msg->next;
+    }
+
+    list->first = msg;
+}
+
+
+void
+ngx_http_voiceai_msgs_push(ngx_http_voiceai_msgs_t *list,
+    ngx_http_voiceai_msg_t *msg)
+{
+    msg->next = NULL;
+    *list->last = msg;
+    list->last = &msg->next;
+}
+
+
+void
+ngx_http_voiceai_msgs_free(ngx_http_voiceai_msgs_t *list)
+{
+    ngx_http_voiceai_msg_t  *msg;
+
+    while ((msg = ngx_http_voiceai_msgs_shift(list)) != NULL) {
+
+        /* the last one is a part of its job */
+
+        if (msg != &msg->job->end) {
+            ngx_free(msg);
+        }
+    }
+}
