@@ -94,7 +94,7 @@ sub place
         'http://127.0.0.1:' . $server->port . '/voice/incoming',
         '--public-url', "https://$host.example.com", '--auth-token', $token,
         '--stt', "http://unix:$ears:/v1", '--call-sid', $call,
-        '--max-time', '60', '--quiet', '--json', @steps);
+        '--max-time', '60', '--api-key', $key, '--quiet', '--json', @steps);
     return { pid => $pid, call => $call, log => $log };
 }
 
@@ -173,12 +173,14 @@ is($report->{fault_count}, 0, 'every message was as Twilio wants it');
 my ($cut) = grep { $_->{interrupted} } @{$report->{turns}};
 ok($cut, 'the assistant was interrupted');
 
-# The times of an answer are told with its turn.
+# The times of an answer are told with its turn, and by the simulator.
 my $told = ask($server->port, "GET /session/$conversation->{call}",
     host => 'voice.example.com', key => $key)->{json}{conversation} // [];
 my ($timed) = grep { $_->{role} eq 'assistant' && $_->{latency_ms} } @$told;
 my @stages = qw(silence transcript first_text first_clause first_audio
     first_sent first_heard);
+is_deeply($report->{server_times}[0], $timed->{latency_ms},
+    'the simulator tells what the server tells');
 is(join(' ', sort keys %{$timed->{latency_ms} // {}}),
     join(' ', sort @stages), 'an answer has the times of its stages');
 cmp_ok($timed->{latency_ms}{first_audio} // 0, '>=',

@@ -3,6 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli_times.h"
+
+#define TIMES_MAX 65536 /* JSON */
 #define STT_US 30000000u
 #define CALLBACKS_US 35000000u
 
@@ -218,6 +221,7 @@ static void conclude(cli_call_t *c)
 static void tell_result(cli_call_t *c)
 {
     cli_figures_t *f = &c->figures;
+    va_buf_t times;
 
     f->call_sid = c->id.call_sid;
     f->stream_sid = c->stream_sid[0] != '\0' ? c->stream_sid : NULL;
@@ -229,11 +233,19 @@ static void tell_result(cli_call_t *c)
         strcmp(f->ended_by, "server") == 0) {
         f->ended_by = "failure";
     }
+    va_buf_init(&times, TIMES_MAX);
+    if (c->outbound == NULL && c->o->api_key != NULL &&
+        cli_times_ask(c->loop, &c->route, f->call_sid, c->o->api_key, &times)) {
+        f->times = va_buf_view(&times);
+    }
     if (c->o->json) {
         cli_report_json(&c->report, f, stdout);
     } else if (!c->o->quiet) {
         cli_report_figures(&c->report, f, stdout);
+        cli_times_print(f->times, stdout);
     }
+    f->times = VA_STR("");
+    va_buf_free(&times);
 }
 
 int cli_call_place(cli_call_t *c)

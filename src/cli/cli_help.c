@@ -56,6 +56,7 @@ static const char call_help[] =
     "\n"
     "options of call:\n"
     "  --call-sid SID        instead of a random one\n"
+    "  --api-key KEY         ask the server for the times of its answers\n"
     "  --get                 request the webhook by GET\n"
     "  --status-callback URL post the call's status there\n"
     "\n";

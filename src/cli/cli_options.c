@@ -195,6 +195,8 @@ static bool set_call(cli_options_t *o, int opt, const char *arg)
     double n;
 
     switch (opt) {
+    case OPT_API_KEY:
+        return read_secret(arg, &o->api_key);
     case OPT_CALL_SID:
         return read_sid(arg, &o->call_sid);
     case OPT_GET:
@@ -272,8 +274,6 @@ static bool set_twilio(cli_options_t *o, int opt, const char *arg)
 static bool set_order(cli_options_t *o, int opt, const char *arg)
 {
     switch (opt) {
-    case OPT_API_KEY:
-        return read_secret(arg, &o->api_key);
     case OPT_MESSAGE:
         o->message = arg;
         return true;

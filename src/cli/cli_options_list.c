@@ -75,6 +75,7 @@ const struct option cli_call_list[] = {
     COMMON_OPTIONS,
     TALK_OPTIONS,
     {"call-sid", required_argument, NULL, OPT_CALL_SID},
+    {"api-key", required_argument, NULL, OPT_API_KEY},
     {"get", no_argument, NULL, OPT_GET},
     {"status-callback", required_argument, NULL, OPT_STATUS_CALLBACK},
     {NULL, 0, NULL, 0}};

@@ -66,6 +66,7 @@ typedef struct {
     uint64_t messages_out;
     uint64_t marks;
     uint64_t late_us; /* the latest frame of our own */
+    va_str_t times;   /* JSON, what the server told of its answers; or empty */
     cli_playout_stats_t playout;
 } cli_figures_t;
 

@@ -134,6 +134,10 @@ static void figures(va_buf_t *b, const cli_report_t *r, const cli_figures_t *f)
     number(b, "max_gap_ms", f->playout.max_gap_ms);
     number(b, "ragged_payloads", f->playout.ragged);
     number(b, "own_lateness_max_us", f->late_us);
+    if (f->times.len != 0) {
+        va_buf_puts(b, ",\"server_times\":");
+        va_buf_str(b, f->times);
+    }
 }
 
 void cli_report_json(cli_report_t *r, const cli_figures_t *f, FILE *out)
