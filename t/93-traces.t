@@ -37,7 +37,7 @@ sub server
         . "server_name $_->[0]; voiceai on; " . $engines->line('llm', $_->[1])
         . ($_->[2] // '') . "}\n" } ['plain', 'plain'], ['asks', 'order-e30'],
         ['bad', '500'], ['bye', 'hang_up-e30'],
-        ['cut', 'well', 'voiceai_greeting ""; voiceai_barge_in_hold 0;'
+        ['cut', 'well', 'voiceai_greeting "";'
             . $engines->line('tts', 'long')],
         ['gather', 'gather', 'voiceai_mode gather;'];
     return VoiceAI::Server->new(workers => $workers // 1, http => <<"END");
