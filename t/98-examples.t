@@ -97,5 +97,6 @@ is($rc, 0, 'whose URLs are taken') or diag($said);
 ($rc, $said) = check('voiceai_tts elevenlabs voice=v model=m lenguage=en;');
 isnt($rc, 0, 'a parameter that there is not is none');
 like($said, qr/lenguage/, 'and named');
+VoiceAI::check_reports('what nginx refuses', 'refused');
 
 done_testing;

@@ -254,6 +254,5 @@ const plans = JSON.parse(fs.readFileSync(process.argv[3]));
 Promise.all(
     plans.map((plan) => new Caller(process.argv[2], plan).done)
 ).then((results) => {
-    process.stdout.write(`${JSON.stringify(results)}\n`);
-    process.exit(0);
+    process.stdout.write(`${JSON.stringify(results)}\n`, () => process.exit(0));
 });
