@@ -107,6 +107,10 @@ struct ngx_http_voiceai_errand_s {
     ngx_int_t                    (*handler)(void *data,
                                       ngx_http_voiceai_result_t *result);
 
+    /* NULL, or NGX_OK: what was handed out is taken back, unsaid */
+    ngx_int_t                    (*retract)(void *data);
+    unsigned                       whole:1;   /* the input takes it back */
+
     /* its own */
 
     ngx_http_voiceai_trace_ask_t   ask;

@@ -1,7 +1,8 @@
 
 /*
  * A request of a stage on its way through the engines: the first that is well
- * is asked, and the next one when it fails before anything was handed out.
+ * is asked, and the next one when it fails before anything was handed out, or
+ * while that can be taken back.
  */
 
 
@@ -307,6 +308,12 @@ ngx_http_voiceai_errand_failed(ngx_http_voiceai_errand_t *e,
     failed = e->engine;
 
     ngx_http_voiceai_health_failed(failed, res, e->log);
+
+    if (e->whole || (e->given && e->retract && e->retract(e->data) == NGX_OK))
+    {
+        e->given = 0;
+        e->hangup = 0;
+    }
 
     rc = e->given ? NGX_ERROR : ngx_http_voiceai_errand_ask(e);
 

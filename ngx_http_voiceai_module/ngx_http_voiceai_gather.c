@@ -376,6 +376,7 @@ ngx_http_voiceai_speech_ask(ngx_http_request_t *r)
     t->errand.data = t;
     t->errand.input = ngx_http_voiceai_speech_input;
     t->errand.handler = ngx_http_voiceai_speech_result;
+    t->errand.whole = 1;
 
     ngx_http_voiceai_errand_start(&t->errand);
 
@@ -395,13 +396,12 @@ ngx_http_voiceai_speech_input(void *data, va_ai_input_t *input)
 
     static va_ai_message_t  messages[NGX_HTTP_VOICEAI_GATHER_TURNS];
 
-    n = 0;
-    at = 0;
+    va_buf_reset(&t->text);
+    n = at = 0;
 
     while (va_turns_next(t->record.history, t->record.history_len, &at,
                          &turn))
     {
-
         if (n == NGX_HTTP_VOICEAI_GATHER_TURNS) {
             ngx_memmove(messages, messages + 1,
                         (--n) * sizeof(va_ai_message_t));

@@ -29,6 +29,7 @@ static void ngx_http_voiceai_work_submit(ngx_http_voiceai_work_t *work);
 static ngx_int_t ngx_http_voiceai_work_phrase(ngx_http_voiceai_work_t *work);
 static void ngx_http_voiceai_work_look(ngx_event_t *ev);
 static void ngx_http_voiceai_work_input(void *data, va_ai_input_t *input);
+static ngx_int_t ngx_http_voiceai_work_retract(void *data);
 static ngx_int_t ngx_http_voiceai_work_result(void *data,
     ngx_http_voiceai_result_t *res);
 static void ngx_http_voiceai_work_store(ngx_http_voiceai_work_t *work);
@@ -365,6 +366,7 @@ ngx_http_voiceai_work_submit(ngx_http_voiceai_work_t *work)
     e->data = work;
     e->input = ngx_http_voiceai_work_input;
     e->handler = ngx_http_voiceai_work_result;
+    e->retract = ngx_http_voiceai_work_retract;
 
     ngx_http_voiceai_errand_start(e);
 }
@@ -613,6 +615,26 @@ ngx_http_voiceai_work_finish(ngx_http_voiceai_work_t *work, va_str_t reply)
     }
 
     va_buf_free(&text);
+}
+
+
+/* An engine broke off before a clause was complete: nothing was said yet. */
+
+static ngx_int_t
+ngx_http_voiceai_work_retract(void *data)
+{
+    ngx_http_voiceai_work_t *work = data;
+
+    if (work->stage != NGX_HTTP_VOICEAI_LLM || work->tools
+        || !va_call_retract(work->call->core, work->request,
+                            ngx_current_msec))
+    {
+        return NGX_DECLINED;
+    }
+
+    va_buf_reset(&work->text);
+
+    return NGX_OK;
 }
 
 

@@ -91,6 +91,7 @@ for my $model (qw(gpt claude)) {
     answer('chat', "$model-half", { }, { content => $long }, chunkSize => 4,
         latency => 20, truncateAfterChunks => 20);
     answer('chat', "$model-down", { }, { content => $long }, %{$chaos{drop}});
+    answer('chat', "$model-snip", { }, { content => $long }, %{$cuts{cut}});
     answer('chat', "$model-odd", { }, { content => $long }, %{$chaos{malformed}});
     answer('chat', "$model-left", { }, { content => $long }, %{$chaos{gone}});
     answer('chat', "$model-busy", { }, { status => 429, retryAfter => 40,
@@ -167,7 +168,8 @@ for my $model (qw(gpt claude)) {
     host("$model-next", ['Hello', 'until six', 'until six', 0],
         engine("$model-busy", "key=$key", 'max_fails=1'),
         engine($model, 'key=sk-of-somebody-else'), engine("$model-down"),
-        engine("$model-odd"), engine("$model-left"), engine($model));
+        engine("$model-odd"), engine("$model-left"), engine("$model-snip"),
+        engine($model));
 }
 for my $fault (@all) {
     host("ear-$fault", ['Hello', 'Sorry', 'Sorry', 0], engine("ear-$fault"));
@@ -289,7 +291,8 @@ for my $model (qw(gpt claude)) {
     is(heard("$model-next"), "Hello. $first $first",
         "$model: whatever fails, the next one answers");
     my @chain = $log =~ m{\[warn\].* model "$kind/$model(\S*) at \S+ failed with status (\d+)}g;
-    is("@chain[0 .. 9]", '-busy 429  401 -down 500 -odd 200 -left 0',
+    is("@chain[0 .. 11]",
+        '-busy 429  401 -down 500 -odd 200 -left 0 -snip 200',
         'one after another, as the log tells');
     is(scalar asked("$model-busy"), 1, 'who asked for time gets it');
     like($engines->told($server, "$model-busy at"), qr/left alone for 40000 ms/,

@@ -373,6 +373,16 @@ void va_call_on_reply(va_call_t *call, uint32_t request, va_str_t text,
     va_speech_write(&call->speech, text, false, now_ms);
 }
 
+bool va_call_on_retract(va_call_t *call, uint32_t request)
+{
+    if (request == 0 || request != call->llm || call->ended ||
+        !va_speech_retract(&call->speech)) {
+        return false;
+    }
+    call->times.first_text = 0;
+    return true;
+}
+
 /* The assistant's turn has failed. */
 static void va_call_broken(va_call_t *call, uint64_t now_ms)
 {

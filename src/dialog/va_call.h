@@ -107,6 +107,7 @@ typedef enum {
     VA_IN_ENDPOINT,
     VA_IN_TRANSCRIPT, /* request, text, confidence */
     VA_IN_REPLY,      /* request, text */
+    VA_IN_RETRACT,    /* request */
     VA_IN_REPLY_END,  /* request, hangup */
     VA_IN_SPEECH,     /* request, data */
     VA_IN_SPEECH_END, /* request */
@@ -217,6 +218,13 @@ void va_call_transcript(va_call_t *call, uint32_t request, va_str_t text,
 /* A piece of the model's reply. */
 void va_call_reply(va_call_t *call, uint32_t request, va_str_t text,
                    uint64_t now_ms);
+
+/*
+ * Takes the pieces of the reply back, so that another engine can give it from
+ * its beginning.  Returns whether that could be done: not when the voice was
+ * given something of it, or the request was given up.
+ */
+bool va_call_retract(va_call_t *call, uint32_t request, uint64_t now_ms);
 
 /* The reply is complete; hangup: the call ends when it was heard. */
 void va_call_reply_end(va_call_t *call, uint32_t request, bool hangup,

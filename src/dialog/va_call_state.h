@@ -97,6 +97,7 @@ void va_call_on_transcript(va_call_t *call, uint32_t request, va_str_t text,
                            float confidence, uint64_t now_ms);
 void va_call_on_reply(va_call_t *call, uint32_t request, va_str_t text,
                       uint64_t now_ms);
+bool va_call_on_retract(va_call_t *call, uint32_t request);
 void va_call_on_reply_end(va_call_t *call, uint32_t request, bool hangup,
                           uint64_t now_ms);
 va_rc_t va_call_on_speech(va_call_t *call, uint32_t request,

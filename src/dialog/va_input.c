@@ -35,6 +35,8 @@ static va_rc_t va_input_engine(va_call_t *call, const va_input_t *in)
     case VA_IN_REPLY:
         va_call_on_reply(call, in->request, in->text, now);
         break;
+    case VA_IN_RETRACT:
+        return va_call_on_retract(call, in->request) ? VA_OK : VA_INVALID;
     case VA_IN_REPLY_END:
         va_call_on_reply_end(call, in->request, in->hangup, now);
         break;
@@ -153,6 +155,13 @@ void va_call_reply(va_call_t *call, uint32_t request, va_str_t text,
                                       .request = request,
                                       .text = text,
                                       .now_ms = now_ms});
+}
+
+bool va_call_retract(va_call_t *call, uint32_t request, uint64_t now_ms)
+{
+    return va_call_input(call, &(va_input_t){.type = VA_IN_RETRACT,
+                                             .request = request,
+                                             .now_ms = now_ms}) == VA_OK;
 }
 
 void va_call_reply_end(va_call_t *call, uint32_t request, bool hangup,

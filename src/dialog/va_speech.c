@@ -198,6 +198,18 @@ void va_speech_write(va_speech_t *s, va_str_t text, bool done, uint64_t now_ms)
     va_speech_ask(s, now_ms);
 }
 
+bool va_speech_retract(va_speech_t *s)
+{
+    if (!s->active || s->text_done || s->count != 0) {
+        return false;
+    }
+    va_buf_reset(&s->text);
+    memset(&s->speakable, 0, sizeof(s->speakable));
+    s->text_full = false;
+    s->split = 0;
+    return true;
+}
+
 static va_speech_slot_t *va_speech_slot(va_speech_t *s, uint32_t request)
 {
     for (size_t i = 0; i < VA_SPEECH_AHEAD; i++) {

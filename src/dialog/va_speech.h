@@ -83,6 +83,10 @@ void va_speech_begin(va_speech_t *s);
 /* More text of the turn; done: the last of it. */
 void va_speech_write(va_speech_t *s, va_str_t text, bool done, uint64_t now_ms);
 
+/* Drops the text of the turn, if no sentence was made of it; returns whether.
+ */
+bool va_speech_retract(va_speech_t *s);
+
 /* Returns whether the request is one of this turn's. */
 bool va_speech_owns(const va_speech_t *s, uint32_t request);
 

@@ -36,9 +36,9 @@ const va_trace_field_t va_trace_fields[] = {
     {NULL, VA_FIELD_NUMBER, 0}};
 
 const char *const va_trace_inputs[VA_IN_TYPES] = {
-    "restore",  "start",      "audio", "dtmf",      "mark",   "partial",
-    "endpoint", "transcript", "reply", "reply_end", "speech", "speech_end",
-    "failed",   "interrupt",  "say",   "tick"};
+    "restore",    "start",      "audio",     "dtmf",    "mark",      "partial",
+    "endpoint",   "transcript", "reply",     "retract", "reply_end", "speech",
+    "speech_end", "failed",     "interrupt", "say",     "tick"};
 
 static const char *const va_trace_actions[] = {
     "media", "mark",   "clear",  "transcribe", "ask",   "commit",

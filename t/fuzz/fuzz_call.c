@@ -309,6 +309,9 @@ static void engines(fuzz_t *f, uint8_t how)
         va_call_transcript(f->call, request, text(f), 0.5F, f->now);
         break;
     case 2:
+        if ((how & 192) == 192) {
+            va_call_retract(f->call, request, f->now);
+        }
         va_call_reply(f->call, request, text(f), f->now);
         break;
     case 3:

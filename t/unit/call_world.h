@@ -67,8 +67,10 @@ typedef struct {
 
     /* the script */
     const char *const *hears;   /* answers of the recogniser, "!": it fails */
-    const char *const *replies; /* "a|b" in pieces, "!" fails, "$" at the end
-                                   hangs up, "~" at the end never ends */
+    const char *const *replies; /* "a|b" in pieces, "<" before a piece takes
+                                   those before it back, "!" fails, "$" at the
+                                   end hangs up, "~" at the end never ends */
+    unsigned retracted;         /* pieces of which it could */
     unsigned voice_fails;       /* sentences that the voice fails from now on */
     unsigned voice_breaks;      /* sentences that fail after some audio */
     bool voice_mute;            /* the voice makes no sound */
@@ -435,6 +437,11 @@ static inline void world_deliver(world_t *w, const world_event_t *ev)
         va_call_transcript(w->call, ev->request, text, 0.5F, w->now);
         break;
     case EV_PIECE:
+        if (text.len != 0 && text.data[0] == '<') {
+            w->retracted += va_call_retract(w->call, ev->request, w->now);
+            text.data++;
+            text.len--;
+        }
         va_call_reply(w->call, ev->request, text, w->now);
         break;
     case EV_END:

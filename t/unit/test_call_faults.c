@@ -71,6 +71,33 @@ static void test_model_fails(void **state)
             "10", "g6"));
 }
 
+/* A model breaks off and another one is asked, if nothing was said yet. */
+static void test_model_retracts(void **state)
+{
+    static const char *const hears[] = {"Hi.", "Hi.", NULL};
+    static const char *const replies[] = {"**Well, [I|<No. Yes.",
+                                          "Well then. I|< do.", NULL};
+    world_t *w = *state;
+
+    w->hears = hears;
+    w->replies = replies;
+    world_begin(w);
+    world_talk(w, w->start + 1000, 600);
+    world_until(w, 6000);
+    assert_int_equal(w->retracted, 1);
+    world_talk(w, w->now + 1000, 600);
+    world_until(w, 16000);
+    assert_int_equal(w->retracted, 1);
+    world_expect(w, "transcribe 1\nheard Hi.\nask 2\nspeak 3 No.\n"
+                    "speak 4 Yes.\nmedia 800\nmark g1:1\nmedia 640\n"
+                    "mark g1:2\nmedia 1920\nmark g1:3\nspoke No. Yes.\n"
+                    "transcribe 5\nheard Hi.\nask 6\nspeak 7 Well then.\n"
+                    "speak 8 I do.\nmedia 800\nmark g2:1\nmedia 4000\n"
+                    "mark g2:2\nmedia 2400\nmark g2:3\n"
+                    "spoke Well then. I do.\n");
+    assert_int_equal(va_call_stat(w->call)->failures, 0);
+}
+
 static void test_voice_fails(void **state)
 {
     static const char *const hears[] = {"Hi.", "Bye.", NULL};
@@ -462,6 +489,7 @@ static void test_after_the_end(void **state)
     va_call_mark(w->call, VA_STR("g1:1"), w->now);
     va_call_transcript(w->call, 1, VA_STR("x"), 1, w->now);
     va_call_reply(w->call, 1, VA_STR("x"), w->now);
+    assert_false(va_call_retract(w->call, 1, w->now));
     va_call_reply_end(w->call, 1, true, w->now);
     va_call_speech(w->call, 1, (const uint8_t *)"x", 1, w->now);
     va_call_speech_end(w->call, 1, w->now);
@@ -523,6 +551,7 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         TEST(test_recogniser_fails),
         TEST(test_model_fails),
+        TEST(test_model_retracts),
         TEST(test_voice_fails),
         TEST(test_apology_fails),
         TEST(test_any_words),
