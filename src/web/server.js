@@ -8,6 +8,9 @@ import { text } from "./strings.js";
 function members(object, prefix = "", depth = 0) {
     return Object.entries(object).flatMap(([name, value]) => {
         const label = prefix ? `${prefix} · ${name}` : name;
+        if (Array.isArray(value) && value.every((one) => one?.name && one?.state)) {
+            return value.map((one) => [`${label} · ${one.name}`, String(one.state)]);
+        }
         if (value !== null && typeof value === "object" && depth < 2) {
             return members(value, label, depth + 1);
         }
