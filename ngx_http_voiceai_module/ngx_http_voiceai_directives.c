@@ -247,6 +247,8 @@ ngx_command_t  ngx_http_voiceai_commands[] = {
                          ngx_http_voiceai_warning, warning, NULL),
     ngx_http_voiceai_loc("record", NGX_CONF_TAKE1,
                          ngx_http_voiceai_record_slot, record, NULL),
+    ngx_http_voiceai_loc("speak_ahead", NGX_CONF_FLAG,
+                         ngx_conf_set_flag_slot, speak_ahead, NULL),
     ngx_http_voiceai_loc("send_ahead", NGX_CONF_TAKE1,
                          ngx_conf_set_msec_slot, send_ahead, NULL),
     ngx_http_voiceai_loc("idle_timeout", NGX_CONF_TAKE1,
@@ -456,6 +458,7 @@ ngx_http_voiceai_create_loc_conf(ngx_conf_t *cf)
     conf->preroll = NGX_CONF_UNSET_MSEC;
     conf->max_utterance = NGX_CONF_UNSET_MSEC;
     conf->send_ahead = NGX_CONF_UNSET_MSEC;
+    conf->speak_ahead = NGX_CONF_UNSET;
     conf->idle_timeout = NGX_CONF_UNSET_MSEC;
     conf->max_duration = NGX_CONF_UNSET_MSEC;
     conf->drain = NGX_CONF_UNSET_MSEC;
@@ -540,6 +543,7 @@ ngx_http_voiceai_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_msec_value(conf->min_speech, prev->min_speech, 100);
     ngx_conf_merge_msec_value(conf->preroll, prev->preroll, 300);
     ngx_conf_merge_msec_value(conf->max_utterance, prev->max_utterance, 30000);
+    ngx_conf_merge_value(conf->speak_ahead, prev->speak_ahead, 1);
     ngx_conf_merge_msec_value(conf->send_ahead, prev->send_ahead, 1000);
     ngx_conf_merge_msec_value(conf->idle_timeout, prev->idle_timeout, 5000);
     ngx_conf_merge_msec_value(conf->drain, prev->drain, 0);

@@ -164,6 +164,7 @@ typedef struct {
     ngx_msec_t                    preroll;
     ngx_msec_t                    max_utterance;
     ngx_msec_t                    send_ahead;
+    ngx_flag_t                    speak_ahead;
     ngx_msec_t                    idle_timeout;
     ngx_msec_t                    max_duration;
     ngx_msec_t                    drain;    /* 0: no limit */

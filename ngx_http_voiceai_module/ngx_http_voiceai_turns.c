@@ -115,6 +115,7 @@ ngx_http_voiceai_turns_conf(ngx_http_voiceai_call_t *call,
     conf->backchannel_ms = vlcf->barge_in_hold;
     conf->keys_wait = !vlcf->barge_in_dtmf;
     conf->ahead_ms = vlcf->send_ahead;
+    conf->speak_alone = !vlcf->speak_ahead;
     conf->silence_ms = vlcf->silence_timeout;
     conf->silence_prompts = vlcf->silence_prompts;
     conf->max_ms = vlcf->max_duration;

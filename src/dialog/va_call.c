@@ -49,6 +49,7 @@ va_call_t *va_call_new(const va_call_conf_t *conf, va_action_pt act, void *ctx)
     va_history_init(&call->history);
     va_speech_init(&call->speech, act, ctx, conf->ahead_ms, &call->next_request,
                    &call->times);
+    call->speech.alone = conf->speak_alone;
     if (conf->backchannel_ms != 0) {
         va_speech_keep_sent(&call->speech);
     }

@@ -32,6 +32,7 @@ typedef struct {
                                   was; 0: every voice interrupts at once */
     bool keys_wait;            /* keys do not interrupt the assistant */
     uint32_t ahead_ms;         /* audio sent ahead of real time, at most */
+    bool speak_alone;          /* one sentence at the voice at a time */
     uint32_t silence_ms;       /* nobody speaks for so long: the prompt;
                                   0: never */
     unsigned silence_prompts;  /* so often, then goodbye; 0: for ever */

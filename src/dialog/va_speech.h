@@ -56,8 +56,9 @@ typedef struct {
     size_t split;             /* text before it was cut into sentences */
     va_speech_sentence_t sentences[VA_SPEECH_SENTENCES];
     size_t count;
-    size_t asked;                            /* sentences given to the voice */
-    size_t marked;                           /* sentences whose mark was sent */
+    size_t asked;  /* sentences given to the voice */
+    size_t marked; /* sentences whose mark was sent */
+    bool alone;    /* a sentence at the voice only when none is there */
     va_speech_slot_t slots[VA_SPEECH_AHEAD]; /* in order; request 0: free */
     va_buf_t queue;
     size_t queue_at; /* bytes of queue that were sent */

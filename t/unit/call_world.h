@@ -225,7 +225,9 @@ static inline void world_open(world_t *w, const va_action_t *a)
     for (uint32_t i = 1; i <= w->request_count; i++) {
         open += w->requests[i].open && w->requests[i].stage == a->type;
     }
-    assert_true(open <= (a->type == VA_ACT_SPEAK ? VA_SPEECH_AHEAD : 1));
+    assert_true(open <= (a->type == VA_ACT_SPEAK && !w->conf.speak_alone
+                             ? VA_SPEECH_AHEAD
+                             : 1));
 }
 
 static inline void world_close(world_t *w, uint32_t request)

@@ -161,6 +161,29 @@ static void test_full_queue(void **state)
     assert_int_equal(world_count(w, "mark g1:2"), 1);
 }
 
+/* A voice that takes one request at a time gets the next when it is done. */
+static void test_one_at_a_time(void **state)
+{
+    world_t *w = *state;
+
+    w->conf.greeting = VA_STR("One. Two. Three.");
+    w->conf.speak_alone = true;
+    world_begin(w);
+    assert_int_equal(w->request_count, 1);
+    world_until(w, 20000);
+    assert_int_equal(w->request_count, 3);
+    assert_int_equal(world_count(w, "spoke One. Two. Three."), 1);
+}
+
+static void test_one_ahead(void **state)
+{
+    world_t *w = *state;
+
+    w->conf.greeting = VA_STR("One. Two. Three.");
+    world_begin(w);
+    assert_int_equal(w->request_count, 2);
+}
+
 static void test_no_sound(void **state)
 {
     static const char *const hears[] = {"Hi.", NULL};
@@ -347,6 +370,7 @@ int main(void)
         TEST(test_backpressure),  TEST(test_slow_voice),
         TEST(test_speech_bounds), TEST(test_late_audio),
         TEST(test_full_queue),    TEST(test_no_sound),
+        TEST(test_one_at_a_time), TEST(test_one_ahead),
         TEST(test_ended_early),   TEST(test_lying_marks),
         TEST(test_short_window),  TEST(test_gap),
         TEST(test_long_gap),      TEST(test_backwards),
