@@ -407,7 +407,9 @@ ngx_http_voiceai_fleet_catch_up(ngx_http_voiceai_fleet_zone_t *fz)
             return;
         }
 
-        if (rec->state == NGX_HTTP_VOICEAI_REMOTE
+        /* of a call that was handed over another machine knows more */
+
+        if (rec->state == NGX_HTTP_VOICEAI_REMOTE || rec->moved
             || (rec->state == NGX_HTTP_VOICEAI_STREAMING
                 && rec->owner != ngx_pid)
             || (rec->state != NGX_HTTP_VOICEAI_STREAMING && ngx_worker != 0))

@@ -398,6 +398,7 @@ ngx_http_voiceai_zone_attach(ngx_shm_zone_t *zone,
     ngx_http_voiceai_zone_state(sh, shared, NGX_HTTP_VOICEAI_STREAMING);
     shared->connects++;
     shared->hangup = 0;
+    shared->moved = 0;
     shared->transfer_len = 0;
     ngx_http_voiceai_record_wake(sh, shared);
     ngx_http_voiceai_set(shared, stream_sid, stream_sid->data,
@@ -456,6 +457,7 @@ ngx_http_voiceai_zone_detach(ngx_shm_zone_t *zone,
         shared->resumed = (rec->state == NGX_HTTP_VOICEAI_LOST
                            && rec->say_len == 0 && rec->transfer_len == 0
                            && !rec->moved);
+        shared->moved = rec->moved;
         ngx_http_voiceai_record_copy(shared, rec,
                                      NGX_HTTP_VOICEAI_STORE_TURNS
                                      |NGX_HTTP_VOICEAI_STORE_NEXT);

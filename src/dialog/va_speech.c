@@ -106,7 +106,8 @@ static uint64_t va_speech_ask_at(const va_speech_t *s, uint64_t now_ms)
     uint64_t left = s->queue.len - s->queue_at + va_speech_coming(s);
     uint64_t end = s->playout.end_ms;
 
-    if (s->asked == s->count || s->slots[s->alone ? 0 : VA_SPEECH_AHEAD - 1].request != 0 ||
+    if (s->asked == s->count ||
+        s->slots[s->alone ? 0 : VA_SPEECH_AHEAD - 1].request != 0 ||
         (s->gate && s->asked > 0)) {
         return UINT64_MAX;
     }
