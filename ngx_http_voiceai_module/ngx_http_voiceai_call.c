@@ -265,6 +265,8 @@ ngx_http_voiceai_call_destroy(ngx_http_voiceai_call_t *call,
 
     ngx_http_voiceai_time(NGX_HTTP_VOICEAI_TIME_CALL, ctx->end - ctx->start);
     ngx_http_voiceai_count(NGX_HTTP_VOICEAI_COUNT_NOISE, ctx->stat.noises);
+    ngx_http_voiceai_count(NGX_HTTP_VOICEAI_COUNT_RESUMED,
+                           ctx->stat.resumptions);
     ngx_http_voiceai_count(NGX_HTTP_VOICEAI_COUNT_GAPS, ctx->stat.gaps_ms);
 
     if (state == NGX_HTTP_VOICEAI_LOST && !call->spoken && !call->transfer
@@ -721,30 +723,6 @@ ngx_http_voiceai_call_act(void *ctx, const va_action_t *act)
 }
 
 
-/* Counts where the time before an answer went. */
-
-static void
-ngx_http_voiceai_call_times(const va_turn_times_t *t)
-{
-    ngx_http_voiceai_time(NGX_HTTP_VOICEAI_TIME_RESPONSE,
-                          ngx_http_voiceai_since(t->speech_end,
-                                                 t->first_sent));
-    ngx_http_voiceai_time(NGX_HTTP_VOICEAI_TIME_ENDPOINTING,
-                          ngx_http_voiceai_since(t->speech_end, t->turn_end));
-    ngx_http_voiceai_time(NGX_HTTP_VOICEAI_TIME_RECOGNISER,
-                          ngx_http_voiceai_since(t->turn_end, t->transcript));
-    ngx_http_voiceai_time(NGX_HTTP_VOICEAI_TIME_MODEL,
-                          ngx_http_voiceai_since(t->transcript,
-                                                 t->first_speak));
-    ngx_http_voiceai_time(NGX_HTTP_VOICEAI_TIME_VOICE,
-                          ngx_http_voiceai_since(t->first_speak,
-                                                 t->first_audio));
-    ngx_http_voiceai_time(NGX_HTTP_VOICEAI_TIME_SENDING,
-                          ngx_http_voiceai_since(t->first_audio,
-                                                 t->first_sent));
-}
-
-
 static void
 ngx_http_voiceai_call_spoke(ngx_http_voiceai_call_t *call,
     const va_action_t *act)
@@ -773,7 +751,7 @@ ngx_http_voiceai_call_spoke(ngx_http_voiceai_call_t *call,
         return;
     }
 
-    ngx_http_voiceai_call_times(t);
+    ngx_http_voiceai_time_answer(t);
 
     ngx_http_voiceai_answered(call->ctx, t);
 

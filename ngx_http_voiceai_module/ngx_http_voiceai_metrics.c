@@ -6,6 +6,7 @@
  */
 
 
+#include "ngx_http_voiceai_call.h"
 #include "ngx_http_voiceai_fleet.h"
 #include "ngx_http_voiceai_metrics_sh.h"
 
@@ -243,4 +244,26 @@ ngx_http_voiceai_count_request(ngx_uint_t stage, ngx_uint_t failed,
         ngx_http_voiceai_count(what, 1);
         ngx_http_voiceai_time(NGX_HTTP_VOICEAI_TIME_STT_FIRST + stage, first);
     }
+}
+
+
+void
+ngx_http_voiceai_time_answer(const va_turn_times_t *t)
+{
+    ngx_http_voiceai_time(NGX_HTTP_VOICEAI_TIME_RESPONSE,
+                          ngx_http_voiceai_since(t->speech_end,
+                                                 t->first_sent));
+    ngx_http_voiceai_time(NGX_HTTP_VOICEAI_TIME_ENDPOINTING,
+                          ngx_http_voiceai_since(t->speech_end, t->turn_end));
+    ngx_http_voiceai_time(NGX_HTTP_VOICEAI_TIME_RECOGNISER,
+                          ngx_http_voiceai_since(t->turn_end, t->transcript));
+    ngx_http_voiceai_time(NGX_HTTP_VOICEAI_TIME_MODEL,
+                          ngx_http_voiceai_since(t->transcript,
+                                                 t->first_speak));
+    ngx_http_voiceai_time(NGX_HTTP_VOICEAI_TIME_VOICE,
+                          ngx_http_voiceai_since(t->first_speak,
+                                                 t->first_audio));
+    ngx_http_voiceai_time(NGX_HTTP_VOICEAI_TIME_SENDING,
+                          ngx_http_voiceai_since(t->first_audio,
+                                                 t->first_sent));
 }

@@ -12,7 +12,7 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
-#include "../src/base/va_base.h"
+#include "../src/dialog/va_call.h"
 
 
 /* Counters; ngx_http_voiceai_metrics.c has their names, in this order. */
@@ -33,6 +33,7 @@ typedef enum {
     NGX_HTTP_VOICEAI_COUNT_HEARD,         /* turns */
     NGX_HTTP_VOICEAI_COUNT_SPOKEN,
     NGX_HTTP_VOICEAI_COUNT_INTERRUPTED,
+    NGX_HTTP_VOICEAI_COUNT_RESUMED,       /* by mistake interrupted */
     NGX_HTTP_VOICEAI_COUNT_NOISE,         /* sounds that were no turn */
     NGX_HTTP_VOICEAI_COUNT_GAPS,          /* milliseconds */
 
@@ -87,6 +88,9 @@ void ngx_http_voiceai_metrics_exit(void);
 
 void ngx_http_voiceai_count(ngx_http_voiceai_count_e what, ngx_uint_t n);
 void ngx_http_voiceai_time(ngx_http_voiceai_time_e what, ngx_msec_t ms);
+
+/* Where the time before an answer went. */
+void ngx_http_voiceai_time_answer(const va_turn_times_t *t);
 
 /* A request to an engine ended; stage is NGX_HTTP_VOICEAI_STT or another. */
 void ngx_http_voiceai_count_request(ngx_uint_t stage, ngx_uint_t failed,

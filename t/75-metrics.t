@@ -110,6 +110,7 @@ my %expected = (
     'voiceai_streams_total' => 1,
     'voiceai_turns_total{role="caller"}' => qr/^[1-9]$/,
     'voiceai_turns_total{role="assistant"}' => qr/^[2-9]$/,
+    'voiceai_false_interruptions_total' => 0,
     'voiceai_media_bytes_total{direction="received"}' => qr/^\d{5,}$/,
     'voiceai_media_bytes_total{direction="sent"}' => qr/^\d{4,}$/,
     'voiceai_engine_requests_total{stage="recogniser",result="done"}'

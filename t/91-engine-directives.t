@@ -149,4 +149,7 @@ is($rc, 0, 'a level of its own') or diag($text);
 ($rc, $text) = check('voiceai_zone voiceai_providers 1m;', '');
 like($text, qr/"voiceai_providers"/, 'a zone of the name of ours');
 
+# A server that refuses its configuration ends without freeing anything.
+VoiceAI::check_reports('what nginx refuses', 'refused');
+
 done_testing;
