@@ -151,6 +151,7 @@ stage_fuzz() {
     done
 }
 
+# Most tests wait most of the time, so more of them run than there are cores.
 # prove_all BUILD BINARY [TEST...]: tests of the server, all unless named.
 prove_all() {
     local dir=$build/prove-$stage file=$log/$stage.log rc=0 tests
@@ -158,7 +159,7 @@ prove_all() {
     [ ${#tests[@]} -gt 0 ] || tests=("$root"/t/*.t)
     mkdir -p "$dir"
     (cd "$dir" && VOICEAI_BUILD=$1 TEST_NGINX_BINARY=$2 \
-        prove --verbose --jobs "$jobs" --timer -I "$root/t/lib" \
+        prove --verbose --jobs $((2 * jobs)) --timer -I "$root/t/lib" \
         "${tests[@]}") >"$file" 2>&1 || rc=$?
     count_tap "$file"
     [ $rc -eq 0 ] || grep -aq '^not ok' "$file" || {
