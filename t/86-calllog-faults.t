@@ -222,7 +222,7 @@ while (!lost() && $turns < 2000) {
 }
 cmp_ok(lost(), '>', 0, 'a loss is told of');
 rmdir "$dir/calls.db";
-ok(wait_for(20, sub {
+ok(wait_for(60, sub {
     my $there = sqlite('SELECT count(*) FROM turns');
     return $there ne '' && $there + lost() == 2 * $turns;
 }), 'and nothing else is lost')
