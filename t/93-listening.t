@@ -87,7 +87,10 @@ cmp_ok($result{assembly}{after}[1], '<', 480,
     'a turn ends sooner when the recogniser says that it is over');
 
 for my $name (qw(status hang cut garbage mute slow)) {
-    like(heard($name), qr/^You said: number \d+ of ear You said: number \d+ of ear$/,
+    # a machine in a hurry may hear the slow one in time, on its second stream
+    my $said = $name eq 'slow' ? qr/number \d+ of ear|first of slow/
+        : qr/number \d+ of ear/;
+    like(heard($name), qr/^You said: number \d+ of ear You said: (?:$said)$/,
         "$name: an engine that takes utterances whole stands in");
     like($server->access("CA$name"), qr/turns=2 .*failures=0/, 'and the caller notices nothing');
 }
