@@ -7,6 +7,8 @@
 
 #include "ngx_http_voiceai_fleet.h"
 
+#include "../src/twilio/va_status.h"
+
 
 #define NGX_HTTP_VOICEAI_FLEET_FORMAT  "1"
 
@@ -278,6 +280,9 @@ ngx_http_voiceai_fleet_decode(ngx_http_voiceai_record_t *rec,
     if (!known || rec->sid_len == 0
         || rec->state == NGX_HTTP_VOICEAI_FREE
         || rec->state >= NGX_HTTP_VOICEAI_REMOTE
+        || rec->status > VA_STATUS_CANCELED
+        || rec->answered_by > VA_ANSWERED_UNKNOWN
+        || rec->phase > VA_PHASE_ENDED
         || !ngx_http_voiceai_fleet_params(rec))
     {
         return NGX_ERROR;

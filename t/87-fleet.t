@@ -73,6 +73,19 @@ ok(until_event($stream, 'media'), 'by another machine');
 like($fleet->api('b', "GET /session/$call")->{json}{conversation}[0]{text},
     qr/machine a/, 'which has the history');
 
+# ---- what nobody can have written
+
+for my $field ('status', 'answered_by', 'phase', 'state') {
+    my $odd = "CAodd$field";
+    $fleet->ask_redis('HSET', "voiceai:call:calls:$odd", 'sid', $odd, 'format', 1,
+        'state', 1, $field, 999);
+    is($fleet->api('a', "GET /session/$odd")->{status}, 404,
+        "a record with a $field that there is not is not read");
+}
+$fleet->ask_redis('HSET', 'voiceai:call:calls:CAodd', 'sid', 'CAodd', 'format', 1, 'state',
+    1, 'params', 'a name without an end');
+is($fleet->api('a', 'GET /session/CAodd')->{status}, 404, 'nor one whose parameters run on');
+
 # ---- Redis hangs, and is back
 
 kill 'STOP', $fleet->{redis};
